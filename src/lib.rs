@@ -1,0 +1,19 @@
+//! Datadog telemetry agent and DORA exporter for machine-learning pipelines on AWS.
+//!
+//! Everything is pulled, on a schedule, from a store that keeps it, so the source is the buffer. A job is one straight
+//! line with no queue in it:
+//!
+//! ```text
+//! collect(window) -> deliver(batch) -> commit(window)
+//! ```
+//!
+//! The checkpoint moves only after Datadog said yes. A crash reads a window again instead of losing it, and since
+//! Datadog keeps the last point per (name, tags, second), sending a whole value twice changes nothing.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`telemetry`] | what this program says about itself |
+//!
+//! Who may import whom is a table in `tests/it/layers.rs`, and a test.
+
+pub mod telemetry;
