@@ -12,8 +12,12 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`model`] | pipelines and stages, tags, the catalogue of metrics, series and points; pure |
 //! | [`telemetry`] | what this program says about itself |
+//! | [`clock`] | the one clock |
 //!
 //! Who may import whom is a table in `tests/it/layers.rs`, and a test.
 
+pub mod clock;
+pub mod model;
 pub mod telemetry;

@@ -1,0 +1,11 @@
+//! What the program is about: resources, pipelines and stages, the catalogue of metrics, series and points.
+//!
+//! Pure: nothing here reads a clock, a file or a socket, and nothing here knows another module of the crate.
+
+pub mod catalogue;
+pub mod declared;
+pub mod pipeline;
+pub mod resource;
+pub mod series;
+pub mod tag;
+pub mod unit;
