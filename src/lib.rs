@@ -13,11 +13,13 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`model`] | pipelines and stages, tags, the catalogue of metrics, series and points; pure |
+//! | [`config`] | the file as typed, and the settings as meant |
 //! | [`telemetry`] | what this program says about itself |
 //! | [`clock`] | the one clock |
 //!
 //! Who may import whom is a table in `tests/it/layers.rs`, and a test.
 
 pub mod clock;
+pub mod config;
 pub mod model;
 pub mod telemetry;

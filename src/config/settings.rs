@@ -1,0 +1,218 @@
+//! The configuration as meant: checked, defaulted, ready to use. Only this travels through the program.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cron::Schedule;
+use globset::GlobSet;
+
+use crate::config::Secret;
+use crate::model::catalogue::Metric;
+use crate::model::tag::TagKeys;
+
+/// Everything a run needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// AWS accounts, each its own unit of failure. At least one.
+    pub accounts: Vec<Account>,
+    /// Names of the tags that make up the contract.
+    pub tags: TagKeys,
+    /// The values the environment tag may have; empty accepts any.
+    pub environments: BTreeSet<String>,
+    /// Which pipelines, and the files that declare them.
+    pub pipelines: Pipelines,
+    /// What is read from CloudWatch, and how.
+    pub metrics: Metrics,
+    /// When each job runs.
+    pub schedules: Schedules,
+    /// Where series go.
+    pub datadog: Datadog,
+    /// A local Agent for our own live metrics, service checks and events.
+    pub dogstatsd: Option<DogStatsD>,
+    /// Where checkpoints live.
+    pub state: StateLocation,
+    /// Ceilings on what a month may cost.
+    pub limits: Limits,
+    /// The daemon.
+    pub agent: Agent,
+    /// Our own log.
+    pub log: Log,
+}
+
+/// One AWS account and the regions read in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Name in output, state keys and errors: `[a-z0-9_-]`.
+    pub name: String,
+    /// Role to assume; `None` uses the ambient credentials as they are.
+    pub role: Option<String>,
+    /// External id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// At least one.
+    pub regions: Vec<String>,
+}
+
+/// Which pipelines are read.
+#[derive(Debug, Clone, Default)]
+pub struct Pipelines {
+    /// Pipeline files to compare with what is deployed.
+    pub files: Vec<PathBuf>,
+    /// Only pipelines whose name matches; `None` takes all.
+    pub include: Option<GlobSet>,
+    /// Pipelines left out, after `include`.
+    pub exclude: Option<GlobSet>,
+}
+
+impl Pipelines {
+    /// Whether a pipeline of this name is wanted.
+    #[must_use]
+    pub fn wants(&self, name: &str) -> bool {
+        self.include.as_ref().is_none_or(|set| set.is_match(name))
+            && !self.exclude.as_ref().is_some_and(|set| set.is_match(name))
+    }
+}
+
+/// What is read from CloudWatch.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// How long a minute is left alone before it is first read. Default 120 s.
+    pub delay: Duration,
+    /// How far the hot tier reads back on every poll, but for those that come with the warm tier's time, which read back
+    /// as far as it does. Default 300 s.
+    pub reread_hot: Duration,
+    /// How far the warm tier reads back on every poll. Default 900 s.
+    pub reread_warm: Duration,
+    /// The longest outage that is read again. Default 55 min: Datadog takes points of the last hour.
+    pub backfill: Duration,
+    /// Requests under way at once per account and region. Default 16.
+    pub concurrency: usize,
+    /// Metrics of the user's own, beside the catalogue.
+    pub custom: Vec<Metric>,
+    /// Datadog names, or their prefixes ending in `*`, that are not read.
+    pub disable: Vec<String>,
+}
+
+/// When each job runs. Cron with seconds, in UTC.
+#[derive(Debug, Clone)]
+pub struct Schedules {
+    /// Default every minute, at second 20.
+    pub discover: Schedule,
+    /// Default every minute, at second 0.
+    pub hot: Schedule,
+    /// Default every fifth minute, at second 30.
+    pub warm: Schedule,
+    /// Heartbeat, coverage, loss, cost. Default every minute, at second 45.
+    pub report: Schedule,
+}
+
+/// Where series go.
+#[derive(Debug, Clone)]
+pub struct Datadog {
+    /// For example `datadoghq.eu`; any string. Default `datadoghq.com`.
+    pub site: String,
+    /// Base URL of the API, without a slash at its end: `https://api.<site>` unless overridden.
+    pub base_url: String,
+    /// `DD_API_KEY`, or `datadog.api_key_file`; absent only where nothing is sent.
+    pub api_key: Option<Secret>,
+    /// `DD_APP_KEY`, or `datadog.app_key_file`; metric metadata needs it.
+    pub app_key: Option<Secret>,
+    /// How bodies are compressed. Default zstd.
+    pub compression: Compression,
+    /// Tags put on every series, normalised, from `datadog.tags` and `DD_TAGS`.
+    pub tags: Vec<String>,
+    /// How long one batch is retried before its window is left to the next poll. Default 45 s.
+    pub deadline: Duration,
+}
+
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Smallest and cheapest.
+    Zstd,
+    /// For proxies that know nothing else.
+    Gzip,
+}
+
+/// Where a local Agent listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DogStatsD {
+    /// `host:port`, of `udp://host:port`.
+    Udp(String),
+    /// The path, of `unix:///path`.
+    Unix(PathBuf),
+}
+
+/// Where state lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateLocation {
+    /// A folder, made when missing.
+    Folder(PathBuf),
+    /// `s3://bucket/prefix`.
+    S3 {
+        /// Bucket name.
+        bucket: String,
+        /// Prefix without slashes at its ends; may be empty.
+        prefix: String,
+    },
+}
+
+impl std::fmt::Display for StateLocation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "{}", path.display()),
+            Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+/// Ceilings. `None` is no ceiling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// CloudWatch dollars a month, all accounts together.
+    pub cloudwatch_dollars_per_month: Option<f64>,
+    /// Distinct series in Datadog, all accounts together.
+    pub datadog_series: Option<u64>,
+    /// What CloudWatch asks for 1,000 metrics requested. Default 0.01.
+    pub dollars_per_thousand_metrics: f64,
+    /// How many statistics of one metric in one request are billed as one. Default 5; 1 for the pessimist.
+    pub statistics_billed_as_one: u32,
+    /// `GetMetricData` requests a second in one account and region. Default 50.
+    pub requests_per_second: u32,
+    /// Points a second in one account and region. Default 180,000.
+    pub points_per_second: u32,
+}
+
+/// The daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Address of `/livez`, `/readyz`, `/status`. Default `127.0.0.1:8080`.
+    pub listen: std::net::SocketAddr,
+    /// How long a stop may take. Default 25 s, below the 30 s of ECS.
+    pub shutdown_deadline: Duration,
+    /// Failures in a row after which a job makes the daemon unready. Default 5.
+    pub unready_after: u32,
+}
+
+/// Our own log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// A filter as `tracing` understands it, for example `info` or `ddsync=debug`. Default `info`.
+    pub filter: String,
+    /// Default human on a terminal, JSON elsewhere.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human when standard error is a terminal, JSON when not.
+    Auto,
+    /// One line of text an event.
+    Human,
+    /// One JSON object an event.
+    Json,
+}
+
+/// The environment variables that a run may read, as an argument.
+pub type Environment = BTreeMap<String, String>;
