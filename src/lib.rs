@@ -16,10 +16,12 @@
 //! | [`config`] | the file as typed, and the settings as meant |
 //! | [`telemetry`] | what this program says about itself |
 //! | [`clock`] | the one clock |
+//! | [`sim`] | the pretend company with its AWS and its Datadog, for the demo, the tests and the benchmark |
 //!
 //! Who may import whom is a table in `tests/it/layers.rs`, and a test.
 
 pub mod clock;
 pub mod config;
 pub mod model;
+pub mod sim;
 pub mod telemetry;

@@ -1,0 +1,284 @@
+//! A pretend company with its AWS accounts and its Datadog, on loopback.
+//!
+//! Two HTTP servers on free ports of 127.0.0.1: one answers the AWS APIs that this program calls (tagging, `SageMaker`, `CloudWatch`,
+//! Logs, STS), the other Datadog's. Every value of every minute is a pure function of the seed, points arrive late and change as
+//! they do at AWS, the clock can run fast, and faults come on request. It names metrics, tags and fields by literals of its own and
+//! imports nothing of this crate, so that a misspelt name elsewhere cannot hide.
+//!
+//! Other processes use Datadog's port too:
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `GET /_sim/received` | every stored point, one JSON object a line |
+//! | `GET /_sim/counters` | what came in, in numbers |
+//! | `GET /_sim/metadata` | metric metadata, by metric |
+//! | `GET /_sim/truth?from=S&to=S` | the final values of the minutes in `from..to` (Unix seconds), one JSON object a line |
+//! | `GET /_sim/requests` | how often each operation was asked for |
+//! | `GET /_sim/clock` | the simulated time in Unix milliseconds, and what `DDSYNC_CLOCK` holds |
+//! | `GET`, `POST /_sim/faults` | the list of [`Rule`]s; `[{"service":"sagemaker","kind":"throttle","times":3}]`, `{"server_error":503}`, `{"slow":200}` |
+//! | `POST /_sim/world` | `{"retag":{"name","key","value"}}`, `{"vanish":{"name"}}`, `{"delete":{"name"}}`, `{"add_pipeline":{"account","pipeline"}}` |
+//! | `POST /_sim/reset` | forgets all of the above |
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{Router, middleware::map_response_with_state};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+mod aws;
+pub mod clock;
+pub mod company;
+mod control;
+mod datadog;
+mod dice;
+pub mod faults;
+mod lateness;
+pub mod received;
+mod values;
+pub mod world;
+
+pub use self::{
+    clock::Clock,
+    faults::{Fault, Faults, Rule},
+    received::{Kept, Received, Series},
+    world::{Truth, World},
+};
+
+/// How a simulation runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Decides every value and every drawn fault.
+    pub seed: u64,
+    /// The time of the company and of both services.
+    pub clock: Clock,
+    /// Who is there.
+    pub company: Company,
+    /// How long every answer takes at least.
+    pub latency: Duration,
+    /// The one API key that Datadog accepts.
+    pub api_key: String,
+    /// The one application key that Datadog accepts.
+    pub app_key: String,
+    /// What Datadog keeps.
+    pub record: Record,
+}
+
+impl Default for Options {
+    /// The example company in real time, with no latency.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            clock: Clock::real(),
+            company: Company::Example,
+            latency: Duration::ZERO,
+            api_key: "pretend-api-key".to_owned(),
+            app_key: "pretend-app-key".to_owned(),
+            record: Record::Points,
+        }
+    }
+}
+
+/// Which company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// A few pipelines of every kind in two accounts, with everything that tends to be wrong.
+    Example,
+    /// For benchmarks: asynchronous endpoints that are all the same, with one variant each, in one account.
+    Uniform {
+        /// How many.
+        endpoints: usize,
+    },
+}
+
+/// What Datadog keeps of the points it gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Every point.
+    Points,
+    /// Only how many.
+    CountsOnly,
+}
+
+/// What both servers share.
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    world: World,
+    faults: Faults,
+    received: Mutex<Received>,
+    requests: Mutex<BTreeMap<(String, String), u64>>,
+}
+
+impl Shared {
+    fn received(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn snapshot(&self) -> Received {
+        self.received().clone()
+    }
+
+    fn requests(&self) -> BTreeMap<(String, String), u64> {
+        let requests = self.requests.lock();
+        requests.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, service: &str, operation: &str) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (service.to_owned(), operation.to_owned());
+        *requests.entry(key).or_insert(0) += 1;
+    }
+
+    fn reset(&self) {
+        *self.received() = Received::default();
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.clear();
+        self.faults.clear();
+        self.world.reopen(&self.options.company);
+    }
+}
+
+/// Ends the task of the connection, so that it closes with no answer. No panic hook runs.
+fn hang_up() -> ! {
+    let nothing: Box<dyn Any + Send> = Box::new(());
+    std::panic::resume_unwind(nothing)
+}
+
+/// The running simulation.
+#[derive(Debug)]
+pub struct Sim {
+    shared: Arc<Shared>,
+    aws: SocketAddr,
+    datadog: SocketAddr,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<io::Result<()>>>,
+}
+
+impl Sim {
+    /// Opens the company and starts both servers on free ports.
+    ///
+    /// # Errors
+    /// When no port of 127.0.0.1 can be listened on.
+    pub async fn start(options: Options) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            world: World::new(options.seed, &options.company, options.clock.now()),
+            faults: Faults::new(options.seed),
+            received: Mutex::default(),
+            requests: Mutex::default(),
+            options,
+        });
+        let (stop, stopping) = watch::channel(false);
+        let mut servers = Vec::new();
+        let mut serve = async |router: Router<Arc<Shared>>| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let address = listener.local_addr()?;
+            let mut stopping = stopping.clone();
+            let router = router.with_state(shared.clone());
+            servers.push(tokio::spawn(async move {
+                tokio::select! {
+                    served = axum::serve(listener, router) => served,
+                    _ = stopping.changed() => Ok(()),
+                }
+            }));
+            io::Result::Ok(address)
+        };
+        let aws = serve(Router::new().fallback(aws::serve)).await?;
+        let dated = map_response_with_state(shared.clone(), clock::date);
+        let datadog = serve(datadog::router().merge(control::router()).layer(dated)).await?;
+        Ok(Self { shared, aws, datadog, stop, servers })
+    }
+
+    /// The endpoint of every AWS service, `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn aws_url(&self) -> String {
+        format!("http://{}", self.aws)
+    }
+
+    /// Datadog's base URL, `http://127.0.0.1:PORT`; the control surface is under `/_sim/` there.
+    #[must_use]
+    pub fn datadog_url(&self) -> String {
+        format!("http://{}", self.datadog)
+    }
+
+    /// The environment of a process that is to live in this company.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let options = &self.shared.options;
+        [
+            ("AWS_ENDPOINT_URL", self.aws_url()),
+            ("AWS_ACCESS_KEY_ID", aws::BASE_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", aws::SECRET.to_owned()),
+            ("AWS_REGION", world::REGION.to_owned()),
+            ("DD_API_KEY", options.api_key.clone()),
+            ("DD_APP_KEY", options.app_key.clone()),
+            ("DDSYNC_CLOCK", options.clock.to_env()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// A `ddsync.yaml` for this company that keeps its state at `state`.
+    #[must_use]
+    pub fn config_yaml(&self, state: &str) -> String {
+        let (role, id) = (aws::ROLE, aws::EXTERNAL_ID);
+        let account = |(name, account): &(&str, &str)| {
+            format!("  - {{name: {name}, role: \"arn:aws:iam::{account}:role/{role}\", external_id: {id}}}")
+        };
+        let accounts = company::accounts(&self.shared.options.company).iter();
+        format!(
+            "regions: [{}]\naccounts:\n{}\ndatadog: {{base_url: \"{}\"}}\nstate: {}\n",
+            world::REGION,
+            accounts.map(account).collect::<Vec<_>>().join("\n"),
+            self.datadog_url(),
+            serde_json::Value::from(state)
+        )
+    }
+
+    /// What goes wrong, to be changed at any time.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// What Datadog has taken in until now.
+    #[must_use]
+    pub fn ledger(&self) -> Received {
+        self.shared.snapshot()
+    }
+
+    /// The company.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.shared.world
+    }
+
+    /// The company's time.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.shared.options.clock
+    }
+
+    /// How often each operation was asked for, by service (`tagging`, `sagemaker`, `cloudwatch`, `logs`, `sts`, `datadog`) and operation.
+    #[must_use]
+    pub fn requests(&self) -> BTreeMap<(String, String), u64> {
+        self.shared.requests()
+    }
+
+    /// Takes no new connections and ends both servers.
+    pub async fn stop(self) {
+        // The servers may have ended before.
+        let _ = self.stop.send(true);
+        for server in self.servers {
+            let _ = server.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
