@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`model`] | pipelines and stages, tags, the catalogue of metrics, series and points; pure |
 //! | [`config`] | the file as typed, and the settings as meant |
+//! | [`state`] | checkpoints in a folder or in S3 |
 //! | [`telemetry`] | what this program says about itself |
 //! | [`clock`] | the one clock |
 //! | [`sim`] | the pretend company with its AWS and its Datadog, for the demo, the tests and the benchmark |
@@ -24,4 +25,5 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod sim;
+pub mod state;
 pub mod telemetry;
