@@ -12,6 +12,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`client`] | AWS and Datadog: authentication, paging, limits, retries |
 //! | [`model`] | pipelines and stages, tags, the catalogue of metrics, series and points; pure |
 //! | [`config`] | the file as typed, and the settings as meant |
 //! | [`state`] | checkpoints in a folder or in S3 |
@@ -21,6 +22,7 @@
 //!
 //! Who may import whom is a table in `tests/it/layers.rs`, and a test.
 
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod model;

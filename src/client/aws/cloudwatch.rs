@@ -1,0 +1,184 @@
+//! CloudWatch: points of many metrics in one request, and the unit of one.
+
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{
+    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, Statistic, StatusCode,
+};
+
+use super::{Api, Aws, AwsError, Pages};
+
+/// Queries in one request. <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
+pub const MAX_QUERIES: usize = 500;
+/// Points in one answer, all pages together.
+pub const MAX_POINTS: usize = 100_800;
+/// Seconds that one point stands for.
+pub const PERIOD: i64 = 60;
+
+/// One statistic of one metric of one target.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// CloudWatch namespace.
+    pub namespace: &'a str,
+    /// CloudWatch name.
+    pub metric: &'a str,
+    /// Names of the dimensions, all of them.
+    pub dimensions: &'a [&'static str],
+    /// Their values, in the same order.
+    pub values: &'a [String],
+    /// As CloudWatch spells it.
+    pub statistic: &'a str,
+}
+
+/// What CloudWatch said to one query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Whether that is all: a result marked partial or failed comes with HTTP 200.
+    pub complete: bool,
+    /// (Unix seconds of the minute's start, value), ascending, each minute once.
+    pub points: Vec<(i64, f64)>,
+}
+
+impl Aws {
+    /// Points of one-minute periods with `start <= minute < end`, in the order of `queries`; both are Unix seconds on
+    /// a full minute. Pages are fetched and merged.
+    ///
+    /// # Errors
+    /// When a page could not be had. What came before it is dropped: the caller asks again.
+    pub async fn metric_data(&self, queries: &[Query<'_>], start: i64, end: i64) -> Result<Vec<Answer>, AwsError> {
+        let points = queries.len() * usize::try_from((end - start) / PERIOD).unwrap_or(0);
+        let points = u32::try_from(points).unwrap_or(u32::MAX);
+        // Made for each attempt: kept for a retry that hardly ever comes, it would be most of what a poll holds.
+        let wire = || queries.iter().enumerate().map(|(index, query)| encode(index, query)).collect();
+        let mut merged = Merged::new(queries.len());
+        let mut pages = Pages::default();
+        loop {
+            let page = self
+                .call(Api::GetMetricData, if pages.token().is_none() { points } else { 0 }, || {
+                    self.cloudwatch
+                        .get_metric_data()
+                        .set_metric_data_queries(Some(wire()))
+                        .start_time(DateTime::from_secs(start))
+                        .end_time(DateTime::from_secs(end))
+                        .scan_by(ScanBy::TimestampAscending)
+                        .set_next_token(pages.token())
+                        .send()
+                })
+                .await?;
+            merged.add(page.metric_data_results.unwrap_or_default());
+            if !pages.go_on(self, Api::GetMetricData, page.next_token)? {
+                return Ok(merged.finish());
+            }
+        }
+    }
+
+    /// The unit in which a metric is published, as CloudWatch spells it; `None` when there was no point to tell.
+    ///
+    /// # Errors
+    /// When CloudWatch refuses or does not answer.
+    pub async fn unit(&self, query: &Query<'_>, start: i64, end: i64) -> Result<Option<String>, AwsError> {
+        let answer = self
+            .call(Api::GetMetricStatistics, 1, || {
+                self.cloudwatch
+                    .get_metric_statistics()
+                    .namespace(query.namespace)
+                    .metric_name(query.metric)
+                    .set_dimensions(Some(dimensions(query)))
+                    .start_time(DateTime::from_secs(start))
+                    .end_time(DateTime::from_secs(end))
+                    .period(60)
+                    .statistics(Statistic::SampleCount)
+                    .send()
+            })
+            .await?;
+        let point = answer.datapoints.unwrap_or_default().into_iter().next();
+        Ok(point.and_then(|point| point.unit).map(|unit| unit.as_str().to_owned()))
+    }
+}
+
+fn encode(index: usize, query: &Query<'_>) -> MetricDataQuery {
+    let metric = Metric::builder()
+        .namespace(query.namespace)
+        .metric_name(query.metric)
+        .set_dimensions(Some(dimensions(query)))
+        .build();
+    let stat = MetricStat::builder().metric(metric).period(60).stat(query.statistic).build();
+    MetricDataQuery::builder().id(format!("q{index}")).metric_stat(stat).build()
+}
+
+fn dimensions(query: &Query<'_>) -> Vec<Dimension> {
+    let pairs = query.dimensions.iter().zip(query.values);
+    pairs.map(|(name, value)| Dimension::builder().name(*name).value(value).build()).collect()
+}
+
+/// Pages put together: the same id may come on two of them, and the last status of an id is the one that counts.
+struct Merged {
+    answers: Vec<Answer>,
+}
+
+impl Merged {
+    fn new(queries: usize) -> Self {
+        Self { answers: vec![Answer { complete: false, points: Vec::new() }; queries] }
+    }
+
+    fn add(&mut self, results: Vec<MetricDataResult>) {
+        for result in results {
+            let index = result.id().and_then(|id| id.strip_prefix('q')).and_then(|id| id.parse::<usize>().ok());
+            let Some(answer) = index.and_then(|index| self.answers.get_mut(index)) else {
+                continue;
+            };
+            answer.complete = matches!(result.status_code(), None | Some(StatusCode::Complete));
+            let times = result.timestamps().iter().map(DateTime::secs);
+            answer.points.extend(times.zip(result.values().iter().copied()));
+        }
+    }
+
+    fn finish(mut self) -> Vec<Answer> {
+        for answer in &mut self.answers {
+            answer.points.sort_by_key(|&(at, _)| at); // stable: of two points of a minute the later page's stays last
+            answer.points.reverse();
+            answer.points.dedup_by_key(|&mut (at, _)| at);
+            answer.points.reverse();
+        }
+        self.answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn result(index: usize, status: StatusCode, points: &[(i64, f64)]) -> MetricDataResult {
+        MetricDataResult::builder()
+            .id(format!("q{index}"))
+            .status_code(status)
+            .set_timestamps(Some(points.iter().map(|&(at, _)| DateTime::from_secs(at)).collect()))
+            .set_values(Some(points.iter().map(|&(_, value)| value).collect()))
+            .build()
+    }
+
+    proptest! {
+        #[test]
+        fn for_all_cuts_pages_merge_to_what_one_page_says(minutes in 0_i32..30, cut in 0_usize..30) {
+            let points: Vec<(i64, f64)> = (0..minutes).map(|m| (i64::from(m) * 60, f64::from(m))).collect();
+            let cut = cut.min(points.len());
+            let mut pages = Merged::new(1);
+            pages.add(vec![result(0, StatusCode::PartialData, &points[..cut])]);
+            pages.add(vec![result(0, StatusCode::Complete, &points[cut..])]);
+            let mut page = Merged::new(1);
+            page.add(vec![result(0, StatusCode::Complete, &points)]);
+            prop_assert_eq!(pages.finish(), page.finish());
+        }
+    }
+
+    #[test]
+    fn the_last_page_wins_and_an_id_never_answered_is_incomplete() {
+        let mut pages = Merged::new(2);
+        pages.add(vec![result(0, StatusCode::PartialData, &[(0, 1.0)])]);
+        pages.add(vec![result(0, StatusCode::InternalError, &[(0, 2.0), (60, 3.0)])]);
+        let answers = pages.finish();
+        assert_eq!(answers[0], Answer { complete: false, points: vec![(0, 2.0), (60, 3.0)] });
+        assert!(!answers[1].complete);
+    }
+}

@@ -1,0 +1,183 @@
+//! What went wrong with a request, whose fault it is and whether to try again.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde::Deserialize;
+
+use crate::config::Secret;
+
+/// At most this many characters of an answer are shown.
+const MAX_QUOTE_CHARS: usize = 200;
+
+/// Anything but a yes of Datadog.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// 401, 403: no retry heals it.
+    #[error("datadog refused the key (HTTP {status}): check {keys}, and that it belongs to `datadog.site` {site}")]
+    BadKey {
+        /// As answered.
+        status: u16,
+        /// Environment variables that hold the keys in question.
+        keys: &'static str,
+        /// As configured.
+        site: String,
+    },
+    /// Nothing was sent: the call needs an application key.
+    #[error("no Datadog application key: set DD_APP_KEY or `datadog.app_key_file`")]
+    NoAppKey,
+    /// 400, 422, or a 2xx that lists errors: something in the body is wrong.
+    #[error("datadog refused the request (HTTP {status}): {answer}")]
+    BadRequest {
+        /// As answered.
+        status: u16,
+        /// The start of the answer, without control characters.
+        answer: String,
+    },
+    /// 413: the body has to be split.
+    #[error("datadog refused the size of the request (HTTP 413)")]
+    TooLarge,
+    /// 404 of an endpoint that exists: the object does not.
+    #[error("not found at {base_url} (HTTP 404): {answer}; check `datadog.base_url` and `datadog.site`")]
+    NotFound {
+        /// As configured.
+        base_url: String,
+        /// The start of the answer, without control characters.
+        answer: String,
+    },
+    /// A redirect or another status that the API does not give: something else answers there.
+    #[error("unexpected answer of {base_url} (HTTP {status}): {answer}; check `datadog.base_url` and `datadog.site`")]
+    Misdirected {
+        /// As answered.
+        status: u16,
+        /// As configured.
+        base_url: String,
+        /// The start of the answer, without control characters.
+        answer: String,
+    },
+    /// 429.
+    #[error("datadog limits the rate of requests (HTTP 429){}", wait(*.retry_after))]
+    RateLimited {
+        /// When to try again, if the answer says so.
+        retry_after: Option<Duration>,
+    },
+    /// 408, 5xx.
+    #[error("datadog failed (HTTP {status}): {answer}")]
+    Server {
+        /// As answered.
+        status: u16,
+        /// When to try again, if the answer says so.
+        retry_after: Option<Duration>,
+        /// The start of the answer, without control characters.
+        answer: String,
+    },
+    /// No answer.
+    #[error("{base_url} cannot be reached: {reason}; check `datadog.site`, `datadog.base_url` and the network")]
+    Unreachable {
+        /// As configured.
+        base_url: String,
+        /// The innermost cause.
+        reason: String,
+    },
+}
+
+impl SendError {
+    /// A short word for tags and for `/status`.
+    #[must_use]
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Self::BadKey { .. } | Self::NoAppKey => "bad_key",
+            Self::BadRequest { .. } => "bad_request",
+            Self::TooLarge => "too_large",
+            Self::NotFound { .. } => "not_found",
+            Self::Misdirected { .. } => "misdirected",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Server { .. } => "server",
+            Self::Unreachable { .. } => "unreachable",
+        }
+    }
+
+    /// Whether the same request can succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Server { .. } | Self::Unreachable { .. })
+    }
+
+    /// How long Datadog asked us to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Server { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+fn wait(retry_after: Option<Duration>) -> String {
+    retry_after.map(|wait| format!(", again in {} s", wait.as_secs())).unwrap_or_default()
+}
+
+/// Where a request went, for messages.
+pub(super) struct Place<'a> {
+    pub(super) keys: &'static str,
+    pub(super) site: &'a str,
+    pub(super) base_url: &'a str,
+}
+
+/// The class of a status that is not 2xx. `answer` is already quoted.
+pub(super) fn classify(status: u16, headers: &HeaderMap, answer: String, place: &Place<'_>) -> SendError {
+    let base_url = place.base_url.to_owned();
+    match status {
+        400 | 422 => SendError::BadRequest { status, answer },
+        401 | 403 => SendError::BadKey { status, keys: place.keys, site: place.site.to_owned() },
+        404 => SendError::NotFound { base_url, answer },
+        413 => SendError::TooLarge,
+        429 => SendError::RateLimited { retry_after: retry_after(headers) },
+        408 | 500..=599 => SendError::Server { status, retry_after: retry_after(headers), answer },
+        _ => SendError::Misdirected { status, base_url, answer },
+    }
+}
+
+/// `Retry-After` in seconds (its other form, a date, is not used by Datadog), else `X-RateLimit-Reset`: seconds until
+/// the window ends. <https://docs.datadoghq.com/api/latest/rate-limits/>
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = |name: &str| {
+        let value: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
+        // An instant instead of a span would keep us waiting for decades.
+        (0.0..=86_400.0).contains(&value).then(|| Duration::from_secs_f64(value))
+    };
+    seconds(RETRY_AFTER.as_str()).or_else(|| seconds("x-ratelimit-reset"))
+}
+
+/// The errors that an answer of the intake lists, if any.
+pub(super) fn listed(answer: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        errors: Vec<serde_json::Value>,
+    }
+    let answer: Answer = serde_json::from_slice(answer).ok()?;
+    let texts = answer.errors.iter().map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned));
+    let text = texts.collect::<Vec<_>>().join("; ");
+    (!answer.errors.is_empty()).then_some(text)
+}
+
+/// The start of an answer: no control characters, no keys, at most [`MAX_QUOTE_CHARS`] characters.
+pub(super) fn quote(answer: &str, secrets: &[Secret]) -> String {
+    // The keys go first: cut in the middle, the rest of one would not be recognised.
+    let mut text = answer.to_owned();
+    for secret in secrets {
+        text = text.replace(secret.expose(), "***");
+    }
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_QUOTE_CHARS).collect();
+    text.trim().to_owned()
+}
+
+/// What the last cause in a chain says.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
