@@ -12,6 +12,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`source`] | what is read: discovery, metrics |
 //! | [`client`] | AWS and Datadog: authentication, paging, limits, retries |
 //! | [`model`] | pipelines and stages, tags, the catalogue of metrics, series and points; pure |
 //! | [`config`] | the file as typed, and the settings as meant |
@@ -27,5 +28,6 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod sim;
+pub mod source;
 pub mod state;
 pub mod telemetry;

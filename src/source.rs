@@ -1,0 +1,4 @@
+//! Sources: everything that is read, pulled from a store that keeps it.
+
+pub mod discover;
+pub mod metrics;
