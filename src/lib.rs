@@ -13,6 +13,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`source`] | what is read: discovery, metrics |
+//! | [`sink`] | what is sent: series, metadata, the local Agent |
 //! | [`client`] | AWS and Datadog: authentication, paging, limits, retries |
 //! | [`model`] | pipelines and stages, tags, the catalogue of metrics, series and points; pure |
 //! | [`config`] | the file as typed, and the settings as meant |
@@ -28,6 +29,7 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod sim;
+pub mod sink;
 pub mod source;
 pub mod state;
 pub mod telemetry;
