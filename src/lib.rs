@@ -12,6 +12,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`agent`] | the daemon: jobs on schedules, health, shutdown; `agent/jobs/` says what each job does |
 //! | [`source`] | what is read: discovery, metrics |
 //! | [`sink`] | what is sent: series, metadata, the local Agent |
 //! | [`client`] | AWS and Datadog: authentication, paging, limits, retries |
@@ -24,6 +25,7 @@
 //!
 //! Who may import whom is a table in `tests/it/layers.rs`, and a test.
 
+pub mod agent;
 pub mod client;
 pub mod clock;
 pub mod config;

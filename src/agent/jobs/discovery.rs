@@ -1,0 +1,62 @@
+//! The discover job: what is deployed, published as it becomes known.
+
+use std::sync::Arc;
+
+use super::{Failure, Jobs, Remembered, ScopeJobs, Summary, budget, lock, status};
+use crate::model::pipeline::FindingKind;
+use crate::source::discover::{Memory, Round};
+use crate::source::metrics::plan;
+use crate::telemetry::Name;
+
+impl Jobs {
+    pub(super) async fn discover(&self, scope: &ScopeJobs) -> Result<Summary, Failure> {
+        let key = scope.key("discover");
+        let mut held = scope.memory.lock().await;
+        if held.is_none() {
+            let memory = self.load::<Memory>(&key).await?;
+            *held = Some(Remembered { stored: memory.clone(), memory });
+        }
+        let Some(Remembered { memory, stored }) = held.as_mut() else { return Ok(Summary::default()) };
+        let mut round = Round::open(&scope.aws, &self.settings, memory).await.map_err(|error| self.met(&error))?;
+        // Polls go on with what is known while a cold start describes the rest.
+        let inventory = loop {
+            let inventory = Arc::new(round.inventory(memory, self.clock.now()));
+            // Stored before it is used: a point's tags must be the same after a crash.
+            if memory.is_worth_storing(stored) {
+                self.save(&key, memory).await?;
+                stored.clone_from(memory);
+            }
+            let subjects = plan::subjects(&inventory);
+            *lock(&scope.demands) = budget::demands(&self.catalogue, &subjects, &self.settings.limits);
+            self.fit_budget();
+            scope.inventory.send_replace(Some(Arc::clone(&inventory)));
+            if round.pending() == 0 {
+                break inventory;
+            }
+            round.step(memory).await;
+        };
+        let delivery = self.deliver(&status::series(&inventory, self.clock.now().timestamp())).await;
+        let tags = [("aws_account", scope.aws.scope().account.as_str()), ("region", scope.aws.scope().region.as_str())];
+        for kind in FindingKind::ALL {
+            let found = inventory.findings.iter().filter(|finding| finding.kind == *kind).count();
+            let tags = [("reason", kind.word()), tags[0], tags[1]];
+            self.telemetry.record(Name::Findings, &tags, super::count(found as u64));
+        }
+        if let Some(failure) = inventory.errors.iter().map(|error| self.met(error)).next_back() {
+            return Err(failure);
+        }
+        if let (true, Some(message)) = (delivery.fate.pending > 0, delivery.last_error) {
+            return Err(Failure { message, tag: "datadog", retriable: true, fatal: false });
+        }
+        Ok(Summary {
+            watermark: None,
+            note: format!(
+                "{} pipelines, {} resources, {} described, {} findings",
+                inventory.pipelines.len(),
+                inventory.resources.len(),
+                inventory.described,
+                inventory.findings.len()
+            ),
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! Jobs against the pretend company, over real HTTP, each run when the test says so.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_cloudwatch::config::retry::RetryConfig;
+use aws_sdk_cloudwatch::config::{Credentials, Region};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use object_store::throttle::{ThrottleConfig, ThrottledStore};
+
+use super::*;
+use crate::config;
+use crate::sim::{Clock as SimClock, Fault, Options, Rule, Sim};
+
+/// Simulated seconds a real one.
+const RATE: f64 = 120.0;
+
+/// A company, and the jobs that watch its account `data_dev`.
+struct Place {
+    sim: Sim,
+    jobs: Jobs,
+}
+
+impl Place {
+    async fn open(store: impl FnOnce(Clock) -> Store) -> Self {
+        let origin = DateTime::from_timestamp(1_788_854_400, 0).unwrap();
+        let sim = Sim::start(Options { clock: SimClock::scaled(origin, RATE), ..Options::default() }).await.unwrap();
+        let environment: BTreeMap<String, String> = sim.environment().into_iter().collect();
+        let settings = config::read(&sim.config_yaml("unused"), "ddsync.yaml", &environment).unwrap().settings;
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(sim.aws_url())
+            .region(Region::from_static("us-west-2"))
+            .retry_config(RetryConfig::disabled())
+            .credentials_provider(Credentials::new("ASIASIM0111122223333", "pretend-secret", None, None, "test"))
+            .load()
+            .await;
+        let scope = Scope { account: "data_dev".into(), region: "us-west-2".into() };
+        let clients = vec![Arc::new(Aws::over(&sdk, scope, &settings.limits))];
+        let clock = Clock::parse(&environment[crate::clock::ENV]).unwrap();
+        let datadog = Client::new(&settings.datadog).unwrap().with_clock(clock);
+        let jobs = Jobs::new(settings, clock, store(clock), datadog, clients, None);
+        Self { sim, jobs }
+    }
+
+    async fn in_folder(folder: &Path) -> Self {
+        let location = config::settings::StateLocation::Folder(folder.to_owned());
+        Self::open(|clock| Store::open(&location, "test", clock).unwrap()).await
+    }
+
+    async fn run(&self, kind: JobKind) -> Result<Summary, Failure> {
+        let job = self.jobs.table().into_iter().find(|job| job.kind == kind).unwrap();
+        self.jobs.work(&job).await
+    }
+
+    /// Waits so long, in the company's time.
+    async fn pass(&self, minutes: i64) {
+        self.jobs.clock.sleep_until(self.jobs.clock.now() + chrono::TimeDelta::minutes(minutes)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_warm_tier_is_not_skipped_after_it_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.run(JobKind::Discover).await.unwrap();
+    place.run(JobKind::Warm).await.unwrap();
+    place.pass(5).await;
+    place.sim.faults().set(vec![Rule::new("datadog", Fault::Forbidden).on("series")]);
+    for _attempt in 0..3 {
+        assert_eq!(place.run(JobKind::Warm).await.unwrap_err().tag, "datadog");
+    }
+    place.sim.faults().clear();
+    let summary = place.run(JobKind::Warm).await.unwrap();
+    assert!(summary.watermark.is_some(), "{}", summary.note);
+}
+
+#[tokio::test]
+async fn units_that_could_not_be_loaded_are_not_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    // A file where a folder has to be can neither be read through nor written through.
+    let blocked = folder.path().join("units");
+    std::fs::write(&blocked, "").unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.run(JobKind::Discover).await.unwrap();
+    for _attempt in 0..2 {
+        assert_eq!(place.run(JobKind::Warm).await.unwrap_err().tag, "state_read");
+    }
+    std::fs::remove_file(&blocked).unwrap();
+    place.run(JobKind::Warm).await.unwrap();
+}
+
+#[tokio::test]
+async fn both_tiers_may_learn_units_at_once() {
+    let slow = ThrottleConfig { wait_put_per_call: Duration::from_millis(500), ..ThrottleConfig::default() };
+    let objects: Arc<dyn ObjectStore> = Arc::new(ThrottledStore::new(InMemory::new(), slow));
+    let place = Place::open(|_clock| Store::shared(&objects, "test")).await;
+    place.run(JobKind::Discover).await.unwrap();
+    let (hot, warm) = tokio::join!(place.run(JobKind::Hot), place.run(JobKind::Warm));
+    hot.unwrap();
+    warm.unwrap();
+}
+
+#[tokio::test]
+async fn lag_is_known_after_a_restart_while_nothing_is_delivered() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.run(JobKind::Discover).await.unwrap();
+    place.run(JobKind::Hot).await.unwrap();
+    drop(place);
+    let place = Place::in_folder(folder.path()).await;
+    place.run(JobKind::Discover).await.unwrap();
+    place.sim.faults().set(vec![Rule::new("datadog", Fault::Forbidden).on("series")]);
+    place.run(JobKind::Hot).await.unwrap_err();
+    place.run(JobKind::Report).await.unwrap_err();
+    let reporting = place.jobs.reporting.lock().await;
+    assert!(reporting.unsent_names().any(|name| name == "ddsync.lag"));
+}
+
+#[tokio::test]
+async fn reports_that_wait_are_not_tried_one_by_one_during_an_outage() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.sim.faults().set(vec![Rule::new("datadog", Fault::Forbidden).on("series")]);
+    for _minute in 0..3 {
+        let before = place.jobs.totals().requests.get("datadog:series").copied().unwrap_or(0);
+        assert_eq!(place.run(JobKind::Report).await.unwrap_err().tag, "datadog");
+        assert_eq!(place.jobs.totals().requests["datadog:series"], before + 1);
+        place.pass(1).await;
+    }
+    place.sim.faults().clear();
+    place.run(JobKind::Report).await.unwrap();
+    let ledger = place.sim.ledger();
+    let (_, heartbeats) = ledger.series.iter().find(|(series, _)| series.metric == "ddsync.heartbeat").unwrap();
+    assert_eq!(heartbeats.len(), 4);
+    assert!(place.jobs.reporting.lock().await.unsent_names().next().is_none());
+}
+
+#[tokio::test]
+async fn what_is_asked_again_is_paid_again() {
+    let mut billed = Vec::new();
+    for faults in [vec![], vec![Rule::new("cloudwatch", Fault::PartialData).on("GetMetricData")]] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::in_folder(folder.path()).await;
+        place.run(JobKind::Discover).await.unwrap();
+        place.sim.faults().set(faults);
+        place.run(JobKind::Hot).await.unwrap();
+        billed.push(place.jobs.totals().polls.billed);
+    }
+    assert_eq!(billed[1], 2 * billed[0]);
+}
+
+#[tokio::test]
+async fn without_the_list_of_endpoints_they_are_described_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.sim.faults().add(Rule::new("sagemaker", Fault::AccessDenied).on("ListEndpoints"));
+    let failure = place.run(JobKind::Discover).await.unwrap_err();
+    assert_eq!(failure.tag, "access_denied");
+    place.run(JobKind::Hot).await.unwrap();
+    let totals = place.jobs.totals();
+    assert!(totals.points.accepted > 0, "{totals:?}");
+}
+
+#[tokio::test]
+async fn endpoints_that_may_not_be_described_lower_the_coverage() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.sim.faults().add(Rule::new("sagemaker", Fault::AccessDenied).on("DescribeEndpoint"));
+    place.run(JobKind::Discover).await.unwrap_err();
+    place.run(JobKind::Warm).await.unwrap();
+    let coverage = place.jobs.totals().coverage["data_dev/us-west-2 warm"];
+    assert!(coverage < 100.0, "{coverage}");
+}
