@@ -12,6 +12,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`cli`] | the command line; one file a command |
 //! | [`agent`] | the daemon: jobs on schedules, health, shutdown; `agent/jobs/` says what each job does |
 //! | [`source`] | what is read: discovery, metrics |
 //! | [`sink`] | what is sent: series, metadata, the local Agent |
@@ -26,6 +27,7 @@
 //! Who may import whom is a table in `tests/it/layers.rs`, and a test.
 
 pub mod agent;
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;

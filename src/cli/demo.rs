@@ -1,0 +1,148 @@
+//! `ddsync demo`: the daemon against a pretend company, both on this machine, over real HTTP.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use indicatif::ProgressBar;
+
+use super::{CommandError, DemoArgs, Outcome, print, summary};
+use crate::agent::jobs::totals::Totals;
+use crate::sim::{Clock, Company, Options, Sim};
+
+/// Simulated seconds a real second.
+const RATE: f64 = 120.0;
+/// 8 o'clock on a Tuesday morning: the company's rush hour begins.
+const MORNING: i64 = 1_788_854_400;
+/// How long the daemon may take beyond its time.
+const GRACE: Duration = Duration::from_mins(1);
+
+pub(super) async fn run(args: &DemoArgs) -> Outcome {
+    let origin = DateTime::from_timestamp(MORNING, 0).unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
+    let (clock, length) = if args.serve { (Clock::real(), 0) } else { (Clock::scaled(origin, RATE), args.minutes) };
+    let options = Options { seed: args.seed, clock, company: Company::Example, ..Options::default() };
+    let sim = Sim::start(options).await.map_err(|error| failed("the pretend company cannot start", &error))?;
+    let folder = Folder::new().map_err(|error| failed("no temporary folder", &error))?;
+    let config = folder.0.join("ddsync.yaml");
+    let state = folder.0.join("state");
+    std::fs::write(&config, configuration(&sim, &state))
+        .map_err(|error| failed("the configuration cannot be written", &error))?;
+    if args.serve {
+        return serve(&sim, &config).await;
+    }
+    if !args.json {
+        print::line(format_args!(
+            "A pretend company on {} and Datadog on {}, {length} minutes of a morning at {RATE}x speed.",
+            sim.aws_url(),
+            sim.datadog_url()
+        ));
+    }
+    let totals = daemon(&sim, &config, length).await?;
+    if args.json {
+        print::json(&totals);
+    } else {
+        tell(&totals, &sim);
+    }
+    sim.stop().await;
+    // An unfinished account would be a defect of this program, not of the pretend company.
+    Ok(u8::from(!totals.points.balances() || totals.points.accepted == 0))
+}
+
+fn configuration(sim: &Sim, state: &std::path::Path) -> String {
+    format!("{}agent: {{listen: \"127.0.0.1:0\"}}\nlog: {{level: error}}\n", sim.config_yaml(&state.to_string_lossy()))
+}
+
+/// Runs this program as a daemon in a process of its own and reads its summary.
+async fn daemon(sim: &Sim, config: &std::path::Path, minutes: u32) -> Result<Totals, CommandError> {
+    let program = std::env::current_exe().map_err(|error| failed("this program cannot be found", &error))?;
+    let child = tokio::process::Command::new(program)
+        .args(["run", "--for", &format!("{minutes}m"), "--json", "--config"])
+        .arg(config)
+        .env_remove("AWS_PROFILE")
+        .env_remove("DD_SITE")
+        .env_remove("DD_URL")
+        .envs(sim.environment())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed("the daemon cannot start", &error))?;
+    let bar = print::bar(u64::from(minutes), "minutes of the company's morning");
+    let limit = Duration::from_secs_f64(f64::from(minutes) * 60.0 / RATE) + GRACE;
+    let output = tokio::select! {
+        output = tokio::time::timeout(limit, child.wait_with_output()) => output,
+        () = follow(&bar, sim) => return Err(CommandError::Failed("the clock stopped".to_owned())),
+    };
+    bar.finish_and_clear();
+    let output = output
+        .map_err(|_| CommandError::Failed("the daemon did not end in time".to_owned()))?
+        .map_err(|error| failed("the daemon cannot be waited for", &error))?;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let words = String::from_utf8_lossy(&output.stderr);
+        CommandError::Failed(format!("the daemon ended with {}: {}", output.status, words.trim()))
+    })
+}
+
+/// Moves the bar with the company's clock, for ever.
+async fn follow(bar: &ProgressBar, sim: &Sim) {
+    let start = sim.world().opened();
+    loop {
+        let minutes = (sim.clock().now() - start).num_minutes();
+        bar.set_position(u64::try_from(minutes).unwrap_or(0).min(bar.length().unwrap_or(0)));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn tell(totals: &Totals, sim: &Sim) {
+    print::line("");
+    summary::pipelines(totals);
+    print::line("");
+    summary::numbers(totals);
+    let ledger = sim.ledger();
+    print::line(format_args!(
+        "{:<10} {} series, {} points stored, {} metrics described",
+        "Datadog",
+        ledger.series.len(),
+        ledger.series.values().map(std::collections::BTreeMap::len).sum::<usize>(),
+        ledger.metadata.len()
+    ));
+    for (message, times) in &totals.errors {
+        print::warning(format_args!("{times} times: {}", print::printable(message)));
+    }
+    print::line("");
+    print::note("The same with your own account: `ddsync discover`, `ddsync estimate`, then `ddsync run`.");
+}
+
+async fn serve(sim: &Sim, config: &std::path::Path) -> Outcome {
+    for (name, value) in sim.environment() {
+        print::line(format_args!("export {name}={value}"));
+    }
+    print::line(format_args!("export DDSYNC_CONFIG={}", config.display()));
+    print::note("# Datadog's intake and what it received: /_sim/received below");
+    print::line(format_args!("# {}", sim.datadog_url()));
+    tokio::signal::ctrl_c().await.map_err(|error| failed("no signals", &error))?;
+    Ok(0)
+}
+
+fn failed(what: &str, error: &std::io::Error) -> CommandError {
+    CommandError::Failed(format!("{what}: {error}"))
+}
+
+/// A folder that goes away with the demo.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("ddsync-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left behind is a few kilobytes in the folder for temporary files.
+        let _left = std::fs::remove_dir_all(&self.0);
+    }
+}

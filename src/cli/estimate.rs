@@ -1,0 +1,135 @@
+//! `ddsync estimate`: requests and dollars, before anything runs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::session::Session;
+use super::{DEFAULT_CONFIG, EstimateArgs, Outcome, discover, print};
+use crate::agent::jobs::{hot_every, warm_every};
+use crate::config::settings::Limits;
+use crate::model::catalogue::{Metric, Target, Tier};
+use crate::model::resource::EndpointKind;
+use crate::source::metrics::budget::{Demands, Fit, add, demands, fit};
+use crate::source::metrics::plan::{Owner, Subject, plan, requests, subjects};
+use crate::source::metrics::{catalogue, window::Rules};
+
+/// The JSON object of `estimate --json`.
+#[derive(Serialize)]
+struct Estimate {
+    /// Version of this object.
+    version: u32,
+    /// As configured, within `limits`.
+    configured: Fit,
+    /// `GetMetricData` requests an hour, as configured.
+    requests_per_hour: u64,
+    /// Dollars a month with everything every minute.
+    dollars_all_60s: f64,
+    /// Dollars a month with everything every five minutes.
+    dollars_all_300s: f64,
+}
+
+pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
+    let session = match args.endpoints {
+        // A file that was asked for by name has to be there.
+        Some(_) if args.config.config == Path::new(DEFAULT_CONFIG) && !args.config.config.exists() => {
+            Session::by_default(verbose)?
+        }
+        _ => Session::open(&args.config.config, verbose)?,
+    };
+    let settings = &session.settings;
+    let (measured, errors): (Vec<Vec<Subject>>, _) = if let Some(endpoints) = args.endpoints {
+        (vec![imagined(endpoints)], Vec::new())
+    } else {
+        let spinner = print::spinner("discovering");
+        let (inventories, errors) = discover::inventories(&session).await;
+        spinner.finish_and_clear();
+        (inventories.iter().map(subjects).collect(), errors)
+    };
+    let catalogue = catalogue(&settings.metrics);
+    let mut total = Demands::new();
+    for subjects in &measured {
+        add(&mut total, &demands(&catalogue, subjects, &settings.limits));
+    }
+    let (hot, warm) = (hot_every(settings), warm_every(settings));
+    let configured = fit(&total, hot, warm, &settings.limits);
+    let unlimited = Limits { cloudwatch_dollars_per_month: None, datadog_series: None, ..settings.limits.clone() };
+    let at = |seconds| fit(&total, Duration::from_secs(seconds), Duration::from_secs(seconds), &unlimited).dollars;
+    let per_hour = |tier, every: u64| {
+        let minutes = usize::try_from(Rules::of(&settings.metrics, tier).reread / 60).unwrap_or(15) + 5;
+        polls(&catalogue, &measured, tier, &configured, minutes) * 3600 / every.max(1)
+    };
+    let estimate = Estimate {
+        version: 1,
+        requests_per_hour: per_hour(Tier::Hot, hot.as_secs()) + per_hour(Tier::Warm, configured.warm_every),
+        dollars_all_60s: at(60),
+        dollars_all_300s: at(300),
+        configured,
+    };
+    if args.json {
+        print::json(&estimate);
+    } else {
+        show(&estimate, warm);
+    }
+    for error in &errors {
+        print::error(error);
+    }
+    Ok(u8::from(!errors.is_empty()))
+}
+
+/// Requests of one poll of a tier, all accounts and regions together.
+fn polls(catalogue: &[Metric], measured: &[Vec<Subject>], tier: Tier, fit: &Fit, minutes: usize) -> u64 {
+    let given_up = fit.given_up();
+    measured.iter().map(|subjects| requests(&plan(catalogue, subjects, tier, &given_up), minutes).len() as u64).sum()
+}
+
+fn show(estimate: &Estimate, usual_warm: Duration) {
+    let fit = &estimate.configured;
+    let money = |dollars: f64| format!("${dollars:.2}");
+    let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
+    let rows = vec![
+        vec!["CloudWatch a month".into(), money(fit.dollars), limit(fit.dollars_limit.map(money))],
+        vec!["Datadog series".into(), fit.series.to_string(), limit(fit.series_limit.map(|n| n.to_string()))],
+        vec!["GetMetricData requests an hour".into(), estimate.requests_per_hour.to_string(), String::new()],
+    ];
+    print::line(print::table(&["what", "estimate", "limit"], rows));
+    print::line("");
+    print::note(format_args!(
+        "everything every 60 s would cost {}, every 300 s {}; backlog metrics are read every minute, the others every {} s",
+        money(estimate.dollars_all_60s),
+        money(estimate.dollars_all_300s),
+        fit.warm_every
+    ));
+    if fit.warm_every > usual_warm.as_secs() {
+        print::warning(format_args!(
+            "to stay within `limits` all but the backlog metrics are read every {} s instead of every {} s",
+            fit.warm_every,
+            usual_warm.as_secs()
+        ));
+    }
+    if !fit.given_up.is_empty() {
+        print::warning(format_args!("to stay within `limits` these are not read: {}", fit.given_up.join(", ")));
+    }
+    if !fit.within {
+        print::warning("the backlog metrics alone are over `limits`; they are read all the same");
+    }
+}
+
+/// Asynchronous endpoints that do not exist, for a price beforehand.
+fn imagined(endpoints: u32) -> Vec<Subject> {
+    let tags: Arc<[String]> = Arc::from([]);
+    let subject = |target, name: &str, variant: Option<Arc<str>>| Subject {
+        variant,
+        kind: Some(EndpointKind::Async),
+        ..Subject::new(target, name, Owner::Shared(Arc::clone(&tags)))
+    };
+    (0..endpoints)
+        .flat_map(|n| {
+            let name = format!("endpoint-{n}");
+            let variant = subject(Target::Variant, &format!("{name}/AllTraffic"), Some("AllTraffic".into()));
+            [subject(Target::Endpoint, &name, None), variant]
+        })
+        .collect()
+}

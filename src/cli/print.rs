@@ -1,0 +1,154 @@
+//! The only place that prints. Colours are dropped where the screen has none, or `NO_COLOR` is set.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+const HEADING: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default().bold();
+
+/// A line on standard output. A reader that has gone away is no error.
+pub fn line(text: impl Display) {
+    let _gone = writeln!(anstream::stdout(), "{text}");
+}
+
+/// Text as it is, on standard output.
+pub fn raw(bytes: &[u8]) {
+    let mut out = anstream::stdout();
+    let _gone = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// A heading on standard output.
+pub fn heading(text: impl Display) {
+    line(format_args!("{HEADING}{text}{HEADING:#}"));
+}
+
+/// A line of lesser weight on standard output.
+pub fn note(text: impl Display) {
+    line(format_args!("{DIM}{text}{DIM:#}"));
+}
+
+/// What went wrong, on standard error. It may have several lines, and quote what others wrote.
+pub fn error(text: &str) {
+    let _gone = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", printable_lines(text));
+}
+
+/// What deserves a look, on standard error. It may have several lines, and quote what others wrote.
+pub fn warning(text: impl Display) {
+    let _gone = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", printable_lines(&text.to_string()));
+}
+
+/// One JSON value on standard output, indented.
+pub fn json(value: &impl serde::Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => line(escaped(&text)),
+        Err(problem) => error(&format!("cannot be written as JSON: {problem}")),
+    }
+}
+
+/// A table as wide as the screen allows; control characters of what it shows are replaced.
+#[must_use]
+pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.iter().map(|name| name.to_uppercase()));
+    for row in rows {
+        table.add_row(row.into_iter().map(|cell| printable(&cell)));
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// Text of others without what could move the cursor, colour the screen, or show other text than there is.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if is_hostile(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// JSON with the same meaning: outside of its strings there is nothing hostile, and in them it leaves most as it is.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_hostile(c) {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Control characters, and those that are not seen: they turn the direction of writing, or join and part words.
+/// <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
+fn is_hostile(c: char) -> bool {
+    let unseen = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}'];
+    let ranges = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{e0000}'..='\u{e007f}'];
+    c.is_control() || unseen.contains(&c) || ranges.iter().any(|range| range.contains(&c))
+}
+
+/// The start of a value that may be long; AWS allows 256 characters in a tag. JSON output has all of it.
+#[must_use]
+pub fn short(text: &str) -> String {
+    const WIDTH: usize = 30;
+    match text.char_indices().nth(WIDTH) {
+        None => text.to_owned(),
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+    }
+}
+
+/// A bar of `length` steps on standard error; hidden where that is no terminal.
+#[must_use]
+pub fn bar(length: u64, what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len}");
+    let bar = ProgressBar::new(length).with_message(what);
+    hidden_without_terminal(&bar);
+    style.map_or(bar.clone(), |style| bar.with_style(style.progress_chars("=> ")))
+}
+
+/// A spinner on standard error; hidden where that is no terminal.
+#[must_use]
+pub fn spinner(what: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    hidden_without_terminal(&spinner);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
+fn hidden_without_terminal(bar: &ProgressBar) {
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tag that colours, goes back to the start of the line, and turns the rest around.
+    const HOSTILE: &str = "a\u{1b}[31m\r\u{9b}2J\u{202e}b\u{e0041}ç日";
+
+    #[test]
+    fn text_of_others_shows_what_it_is() {
+        assert_eq!(printable(HOSTILE), "a\u{fffd}[31m\u{fffd}\u{fffd}2J\u{fffd}b\u{fffd}ç日");
+        assert_eq!(printable_lines("one\ntwo\r"), "one\ntwo\u{fffd}");
+        assert!(table(&["team"], vec![vec![HOSTILE.to_owned()]]).chars().all(|c| c == '\n' || !is_hostile(c)));
+    }
+
+    #[test]
+    fn json_means_the_same_and_cannot_reach_the_terminal() {
+        let text = serde_json::json!({ "team": HOSTILE }).to_string();
+        let safe = escaped(&text);
+        assert!(!safe.chars().any(is_hostile), "{safe}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).ok(), serde_json::from_str(&text).ok());
+    }
+}
