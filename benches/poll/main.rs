@@ -1,0 +1,107 @@
+//! What a poll of everything costs, in requests, dollars, time and memory, measured against the pretend company in a
+//! process of its own. `make bench` runs it; it prints `name value unit`, one a line.
+//!
+//! Arguments after `cargo bench --bench poll --`:
+//!
+//! | argument | what it does |
+//! |---|---|
+//! | none | everything, for 10, 100, 1,000 and 5,000 endpoints |
+//! | `metrics N..` | polls of `N` endpoints |
+//! | `dollars`, `series`, `program` | that part alone |
+//! | `counts` | counts and ratios alone, checked; the exit code tells. Times are not looked at, so any profile will do |
+//!
+//! Of every size the simulator, the daemon's jobs with the real quotas and the jobs without the limiter (`_unlimited`)
+//! are three processes, so that their peaks are their own. The first of the jobs live in the environment of the container
+//! image, the second in a bare one. Linux only: memory and processor time are read from `/proc`.
+
+#![expect(clippy::print_stdout, reason = "figures are printed")]
+
+use std::process::ExitCode;
+
+mod child;
+mod company;
+mod counts;
+mod drive;
+mod intake;
+mod machine;
+mod polling;
+mod program;
+
+/// Below so many endpoints, what is compared is the steps of the clock and the program's own size.
+const COMPARED: usize = 1000;
+
+/// Whatever goes wrong ends the benchmark.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Numbers of endpoints.
+const SIZES: [usize; 4] = [10, 100, 1000, 5000];
+
+fn main() -> ExitCode {
+    // `cargo bench` adds `--bench` of its own.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            println!("# failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match words[..] {
+            ["serve", endpoints] => company::serve(endpoints.parse()?).await?,
+            ["jobs", quota] => Box::pin(polling::serve(quota == "lifted")).await?,
+            ["intake"] => intake::serve().await?,
+            ["counts"] => return counts::check().await,
+            ["dollars"] => program::dollars().await?,
+            ["series"] => intake::print().await?,
+            ["program"] => program::print().await?,
+            ["metrics", ref sizes @ ..] if !sizes.is_empty() => {
+                let sizes: Vec<usize> = sizes.iter().map(|size| size.parse()).collect::<std::result::Result<_, _>>()?;
+                polls(&sizes).await?;
+            }
+            [] => {
+                polls(&SIZES).await?;
+                program::dollars().await?;
+                intake::print().await?;
+                program::print().await?;
+            }
+            _ => return Err(format!("no such argument: {}", words.join(" ")).into()),
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Polls of each size, and how the last two compare.
+async fn polls(sizes: &[usize]) -> Result<()> {
+    let mut before: Option<(usize, drive::Measured)> = None;
+    for size in sizes {
+        let measured = drive::print(*size).await?;
+        if let Some((smaller, known)) = before.filter(|(smaller, _)| *smaller >= COMPARED) {
+            for (name, growth) in drive::growths(&known, &measured) {
+                figure(&format!("metrics.{name}_growth.{smaller}_to_{size}"), rounded(growth), "x");
+            }
+        }
+        before = Some((*size, measured));
+    }
+    Ok(())
+}
+
+/// Prints the command that shows the figures below it.
+fn heading(part: &str) {
+    println!("# cargo bench --bench poll -- {part}");
+}
+
+/// Prints one figure.
+fn figure(name: &str, value: impl std::fmt::Display, unit: &str) {
+    println!("{name} {value} {unit}");
+}
+
+/// For figures that are fractions: what is below the third digit is noise.
+fn rounded(value: f64) -> String {
+    if value < 10.0 { format!("{value:.3}") } else { format!("{value:.1}") }
+}
