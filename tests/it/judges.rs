@@ -1,0 +1,145 @@
+//! Our pretend services, and what we put on a wire, judged by the clients and models of the vendors.
+
+use std::{net::UdpSocket, time::Duration};
+
+use ddsync::{
+    config::settings,
+    sim::{Options, Sim},
+    sink::dogstatsd::{Alert, DogStatsD, Event, Status},
+    telemetry::{Name, Sample},
+};
+use serde_json::json;
+
+use crate::python;
+
+/// Runs a script against a pretend company of its own.
+async fn judged(script: &'static str, arguments: impl Fn(&Sim) -> Vec<String>) {
+    let sim = Sim::start(Options::default()).await.expect("the pretend company starts");
+    let (arguments, environment) = (arguments(&sim), sim.environment());
+    // The company answers on this runtime, so the script is waited for beside it.
+    let judging = tokio::task::spawn_blocking(move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        python::run(script, &arguments, &environment, b"")
+    });
+    python::agrees(script, judging.await.expect("the script was run"));
+    sim.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_lists_and_reads_the_pretend_aws() {
+    judged("read_aws.py", |sim| vec![sim.aws_url(), sim.datadog_url()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_posts_to_the_pretend_datadog_and_reads_it_back() {
+    judged("post_datadog.py", |sim| vec![sim.datadog_url()]).await;
+}
+
+/// A judge that finds nothing wrong proves nothing, so each fault is shown to it once.
+#[test]
+fn the_judge_of_series_refuses_what_datadog_would_refuse() {
+    let good = json!({"metric": "a.b", "type": 3, "points": [{"timestamp": 1_700_000_000, "value": 1.5}],
+                      "tags": ["a:b"], "unit": "second"});
+    let with = |key: &str, value: serde_json::Value| {
+        let mut series = good.clone();
+        series[key] = value;
+        json!({"series": [good, series]}).to_string()
+    };
+    let second = json!({"timestamp": 1_700_000_000, "value": 1.0});
+    let mut bodies: Vec<String> = [
+        ("metric", json!("1st")),
+        ("metric", json!("aws.a")),
+        ("type", json!(9)),
+        ("type", json!(1)),
+        ("host", json!("a")),
+        ("tags", json!(["Team:Docs"])),
+        ("tags", json!(["team:docs", "team:docs"])),
+        ("points", json!([])),
+        ("points", json!([[1_700_000_000, 1.0]])),
+        ("points", json!([{"timestamp": 1_700_000_000.5, "value": 1.0}])),
+        ("points", json!([{"timestamp": 1_700_000_000, "value": "1"}])),
+        ("points", json!([second, second])),
+        // The same name, tags and second as in the good series.
+        ("unit", json!("minute")),
+    ]
+    .map(|(key, value)| with(key, value))
+    .into();
+    bodies.extend(["{}", "[1", r#"{"series": []}"#].map(str::to_owned));
+
+    let verdict = python::run("judge_series.py", &[], &[], bodies.join("\n").as_bytes());
+    assert_eq!(verdict.status.code(), Some(1));
+    let words = String::from_utf8(verdict.stderr).expect("UTF-8");
+    for (number, body) in (1..).zip(&bodies) {
+        assert!(words.lines().any(|line| line.starts_with(&format!("{number}: "))), "{body} passes; it said:\n{words}");
+    }
+    let nothing = python::run("judge_series.py", &[], &[], b"");
+    assert_eq!(nothing.status.code(), Some(2), "nothing to judge is no good verdict");
+    let good = json!({"series": [good]}).to_string();
+    python::agrees("judge_series.py", python::run("judge_series.py", &[], &[], good.as_bytes()));
+}
+
+#[test]
+fn our_dogstatsd_bytes_are_those_of_datadogs_own_client() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout is set");
+    let address = socket.local_addr().expect("a bound socket has an address");
+    // These three would come from DD_ENV, DD_SERVICE and DD_VERSION, if they were set.
+    let everywhere = ["env:test", "service:ddsync", "version:1"].map(str::to_owned);
+    let target = settings::DogStatsD::Udp(address.to_string());
+    let agent = DogStatsD::start(&target, &everywhere).expect("the thread starts");
+
+    let tags = || vec![("aws_account", "data_dev".to_owned()), ("job", "hot".to_owned())];
+    let tagged = ["aws_account:data_dev", "job:hot", "env:test", "service:ddsync", "version:1"];
+    agent.submit(&[
+        Sample { name: Name::JobDuration, tags: tags(), at: 0, value: 1.25 },
+        Sample { name: Name::JobFailures, tags: tags(), at: 0, value: 3.0 },
+    ]);
+    let (title, text) = ("Rôle denied", "first line\nsecond line");
+    let event = |aggregation_key: Option<&str>| Event {
+        title: title.to_owned(),
+        text: text.to_owned(),
+        alert: Alert::Error,
+        aggregation_key: aggregation_key.map(str::to_owned),
+        tags: tags(),
+    };
+    agent.event(&event(None));
+    agent.event(&event(Some("denied")));
+    agent.service_check("ddsync.can_read", Status::Critical, &tags());
+    let calls = json!([
+        {"kind": "gauge", "name": "ddsync.job.duration", "value": 1.25, "tags": tagged},
+        {"kind": "count", "name": "ddsync.job.failures", "value": 3, "tags": tagged},
+        {"kind": "event", "title": title, "text": text, "alert_type": "error", "tags": tagged},
+        {"kind": "event", "title": title, "text": text, "alert_type": "error", "tags": tagged, "aggregation_key": "denied"},
+        {"kind": "service_check", "name": "ddsync.can_read", "status": 2, "tags": tagged},
+    ]);
+
+    let said = python::run("dogstatsd_bytes.py", &[], &[], calls.to_string().as_bytes());
+    let expected: Vec<String> =
+        serde_json::from_slice(&python::agrees("dogstatsd_bytes.py", said)).expect("a list of datagrams");
+    for expected in expected {
+        let mut datagram = [0; 8_192];
+        let length = socket.recv(&mut datagram).unwrap_or_else(|error| panic!("{expected}: {error}"));
+        let ours = std::str::from_utf8(&datagram[..length]).expect("UTF-8").trim_end_matches('\n');
+        assert_eq!(parts(ours), parts(&expected), "{ours} against {expected}");
+    }
+    assert_eq!(agent.close(), 0, "messages were lost");
+}
+
+/// A datagram's fields: what comes first in its place, the optional ones in any order and the tags among them in any
+/// order, as the protocol lets them come.
+fn parts(datagram: &str) -> (&str, Vec<Vec<&str>>) {
+    let (first, optional) = datagram.split_once('|').expect("a datagram has fields");
+    let mut optional: Vec<Vec<&str>> = optional
+        .split('|')
+        .map(|field| match field.strip_prefix('#') {
+            Some(tags) => {
+                let mut tags: Vec<_> = tags.split(',').collect();
+                tags.sort_unstable();
+                tags
+            }
+            None => vec![field],
+        })
+        .collect();
+    optional.sort_unstable();
+    (first, optional)
+}

@@ -1,0 +1,19 @@
+//! What the program does, seen from outside: one test binary, a file a theme.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod daemon;
+mod deploy;
+mod emulators;
+mod judges;
+mod kill;
+mod layers;
+mod process;
+mod program;
+mod python;
+mod readme;
+mod recorder;
+mod scene;
+mod screens;
+mod truth;

@@ -1,0 +1,106 @@
+//! Stands between the program and a pretend Datadog, passes everything on, and keeps what was posted as series.
+
+use std::{
+    io::Read,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::{Bytes, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// More than any body that Datadog takes.
+const BODY_LIMIT: usize = 16 << 20;
+
+/// A running recorder; it ends with this value.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    url: String,
+    bodies: Arc<Mutex<Vec<Vec<u8>>>>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Passing {
+    upstream: String,
+    client: reqwest::Client,
+    bodies: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Recorder {
+    /// Listens on a free port, in front of `upstream`.
+    pub(crate) async fn start(upstream: String) -> Self {
+        let bodies = Arc::new(Mutex::default());
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let passing = Passing { upstream, client, bodies: Arc::clone(&bodies) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
+        let router = Router::new().fallback(pass_on).with_state(passing);
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("the recorder serves") });
+        Self { url, bodies, server }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The bodies posted to `/api/v2/series` until now, one JSON document a line.
+    pub(crate) fn bodies(&self) -> Vec<u8> {
+        let mut lines = self.bodies.lock().expect("nobody panics with it").join(&b'\n');
+        lines.push(b'\n');
+        lines
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn pass_on(State(passing): State<Passing>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    if parts.uri.path() == "/api/v2/series" {
+        passing.bodies.lock().expect("nobody panics with it").push(plain(&parts.headers, &body));
+    }
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut headers = parts.headers;
+    for own in [header::HOST, header::CONTENT_LENGTH, header::CONNECTION] {
+        headers.remove(own);
+    }
+    let sent = passing.client.request(parts.method, format!("{}{path}", passing.upstream)).headers(headers).body(body);
+    match sent.send().await {
+        Ok(answer) => {
+            let status = answer.status();
+            let mut headers = answer.headers().clone();
+            headers.remove(header::TRANSFER_ENCODING);
+            (status, headers, answer.bytes().await.unwrap_or_default()).into_response()
+        }
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    }
+}
+
+/// The body before compression; without line breaks, as JSON never needs them.
+fn plain(headers: &HeaderMap, body: &Bytes) -> Vec<u8> {
+    let encoding = headers.get(header::CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("unreadable"));
+    let mut plain = Vec::new();
+    match encoding {
+        "" | "identity" => plain.extend_from_slice(body),
+        "gzip" => {
+            flate2::read::MultiGzDecoder::new(&body[..]).read_to_end(&mut plain).expect("the body is gzip");
+        }
+        "zstd" | "zstd1" => plain = zstd::decode_all(&body[..]).expect("the body is zstd"),
+        other => panic!("a body in {other}, which Datadog does not take"),
+    }
+    plain.retain(|&byte| byte != b'\n' && byte != b'\r');
+    plain
+}

@@ -1,0 +1,180 @@
+"""Judges a pretend Datadog by posting to it with Datadog's own Python client, and reading back what was written.
+
+    post_datadog.py DATADOG_URL
+
+The keys come from DD_API_KEY and DD_APP_KEY. Prints each check that failed, and leaves with 1 when there is one.
+"""
+
+import json
+import sys
+import traceback
+import urllib.error
+import urllib.request
+
+from datadog_api_client import ApiClient, Configuration
+from datadog_api_client.exceptions import ApiException
+from datadog_api_client.v1.api.authentication_api import AuthenticationApi
+from datadog_api_client.v1.api.metrics_api import MetricsApi as MetricsV1
+from datadog_api_client.v1.model.metric_metadata import MetricMetadata
+from datadog_api_client.v2.api.metrics_api import MetricsApi as MetricsV2
+from datadog_api_client.v2.model.metric_content_encoding import MetricContentEncoding
+from datadog_api_client.v2.model.metric_intake_type import MetricIntakeType
+from datadog_api_client.v2.model.metric_payload import MetricPayload
+from datadog_api_client.v2.model.metric_point import MetricPoint
+from datadog_api_client.v2.model.metric_resource import MetricResource
+from datadog_api_client.v2.model.metric_series import MetricSeries
+
+URL = sys.argv[1]
+NOW = 0
+
+
+def api(kind, **keys):
+    """An API of the client; `api_key` and `app_key` in place of those of the environment."""
+    configuration = Configuration(host=URL, enable_retry=False)
+    for name, argument in (("apiKeyAuth", "api_key"), ("appKeyAuth", "app_key")):
+        if argument in keys:
+            configuration.api_key[name] = keys[argument]
+    return kind(ApiClient(configuration))
+
+
+def control(path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(URL + path, data)) as answer:
+        return answer.read().decode()
+
+
+def gauge(metric, points, tags, **more):
+    points = [MetricPoint(timestamp=second, value=value) for second, value in points]
+    return MetricSeries(metric=metric, type=MetricIntakeType.GAUGE, points=points, tags=tags, **more)
+
+
+def post(*series, encoding=None, **keys):
+    more = {"content_encoding": MetricContentEncoding(encoding)} if encoding else {}
+    answer = api(MetricsV2, **keys).submit_metrics(body=MetricPayload(series=list(series)), **more)
+    assert answer.errors == [], answer
+
+
+def read(metric, scope):
+    """The points that a query selects: {second: value}."""
+    asked = {"_from": NOW - 3600, "to": NOW + 600, "query": f"avg:{metric}{{{scope}}}"}
+    answer = api(MetricsV1).query_metrics(**asked)
+    assert answer.status == "ok", answer
+    found = answer.series
+    return {int(point.value[0] // 1000): point.value[1] for point in found[0].pointlist} if found else {}
+
+
+def status(call):
+    """The HTTP status that `call` must be refused with."""
+    try:
+        call()
+    except ApiException as error:
+        assert error.body["errors"], "a refusal without words"
+        return error.status
+    raise AssertionError("it was not refused")
+
+
+def check_keys():
+    assert api(AuthenticationApi).validate().valid
+    assert status(lambda: api(AuthenticationApi, api_key="wrong").validate()) == 403
+    assert status(lambda: post(gauge("judge.key", [(NOW, 1.0)], []), api_key="wrong")) == 403
+    assert read("judge.key", "*") == {}
+
+
+def check_bodies():
+    for number, encoding in enumerate([None, "gzip", "deflate", "zstd1"]):
+        written = {NOW - 60 * age: age + number / 4 for age in range(1, 30)}
+        tags = ["team:docs", f"number:{number}"]
+        post(gauge("judge.bodies", written.items(), tags, unit="second"), encoding=encoding)
+        assert read("judge.bodies", f"number:{number},team:docs") == written, encoding
+    kept = [json.loads(line) for line in control("/_sim/received").splitlines()]
+    kept = [point for point in kept if point["metric"] == "judge.bodies"]
+    assert len(kept) == 4 * 29 and {(point["unit"], point["type"]) for point in kept} == {("second", 3)}, kept[:2]
+
+
+def check_last_point_wins():
+    for value in (1.0, 5.0, 3.0):
+        post(gauge("judge.last", [(NOW - 60, value)], ["b:2", "a:1"]))
+    post(gauge("judge.last", [(NOW - 60, 9.0)], ["a:1", "b:2"], resources=[MetricResource(type="host", name="h")]))
+    post(gauge("judge.last", [(NOW - 60, 7.0)], ["a:2", "b:2"]))
+    assert read("judge.last", "a:2") == {NOW - 60: 7.0}
+    kept = [json.loads(line) for line in control("/_sim/received").splitlines()]
+    kept = {(tuple(point["tags"]), point["host"]): point for point in kept if point["metric"] == "judge.last"}
+    assert kept[("a:1", "b:2"), ""]["value"] == 3.0, kept
+    assert (kept[("a:1", "b:2"), ""]["received"], kept[("a:1", "b:2"), ""]["different"]) == (3, 3), kept
+    # The host tells series apart as a tag does.
+    assert kept[("a:1", "b:2"), "h"]["value"] == 9.0, kept
+
+
+def check_times():
+    points = [(NOW - 3700, 1.0), (NOW - 3500, 2.0), (NOW + 500, 3.0), (NOW + 1000, 4.0)]
+    before = json.loads(control("/_sim/counters"))
+    post(gauge("judge.times", points, ["a:b"]))
+    after = json.loads(control("/_sim/counters"))
+    assert set(read("judge.times", "a:b").values()) == {2.0, 3.0}
+    for counter in ("too_old", "too_new"):
+        assert after[counter] - before[counter] == 1, (counter, before, after)
+
+
+def check_sizes():
+    # Digits that hardly compress, 700 kB of them.
+    noise = [gauge("judge.size", [(NOW, 1.0)], [f"n:{pow(3, number * 7, 10**190)}"]) for number in range(3500)]
+    assert status(lambda: post(*noise)) == 413
+    # 6 MB that compress to nothing.
+    large = [gauge("judge.size", [(NOW, 1.0)], ["same:" + "x" * 180])] * 26_000
+    assert status(lambda: post(*large, encoding="gzip")) == 413
+    assert status(lambda: post(*large, encoding="zstd1")) == 413
+    assert read("judge.size", "*") == {}
+
+
+def check_refusals():
+    bad = ({}, {"series": [{"points": []}]}, {"series": [{"metric": "judge.bad", "points": [[1, 2]]}]})
+    for body in bad:
+        headers = {"DD-API-KEY": Configuration().api_key["apiKeyAuth"], "Content-Type": "application/json"}
+        request = urllib.request.Request(URL + "/api/v2/series", json.dumps(body).encode(), headers)
+        try:
+            urllib.request.urlopen(request)
+            raise AssertionError(f"{body} is accepted")
+        except urllib.error.HTTPError as error:
+            assert error.code == 400, (body, error.code)
+    control("/_sim/faults", [{"service": "datadog", "operation": "series", "kind": "rate_limited", "times": 1}])
+    try:
+        post(gauge("judge.limited", [(NOW, 1.0)], []))
+        raise AssertionError("it was not rate limited")
+    except ApiException as error:
+        assert error.status == 429, error
+        for header in ("limit", "period", "remaining", "reset"):
+            assert error.headers[f"x-ratelimit-{header}"].isdigit(), error.headers
+    post(gauge("judge.limited", [(NOW, 1.0)], []))
+
+
+def check_metadata():
+    metadata = MetricMetadata(description="Age of the oldest request.", unit="second", type="gauge")
+    setting = lambda: api(MetricsV1).update_metric_metadata(metric_name="judge.metadata", body=metadata)
+    assert status(setting) == 404, "metadata of a metric that nobody has sent"
+    post(gauge("judge.metadata", [(NOW, 1.0)], ["a:b"]))
+    setting()
+    known = api(MetricsV1).get_metric_metadata(metric_name="judge.metadata")
+    for field in ("description", "unit", "type"):
+        assert known[field] == metadata[field], known
+    wrong = lambda: api(MetricsV1, app_key="wrong").update_metric_metadata(metric_name="judge.metadata", body=metadata)
+    assert status(wrong) == 403
+
+
+def main():
+    global NOW
+    NOW = json.loads(control("/_sim/clock"))["now"] // 1000
+    checks = [check_keys, check_bodies, check_last_point_wins, check_times, check_sizes, check_refusals, check_metadata]
+    failed = 0
+    for check in checks:
+        name = check.__name__.removeprefix("check_").replace("_", " ")
+        try:
+            check()
+            print(f"{name}: right")
+        except Exception:  # Each is a verdict, and the other checks still say theirs.
+            failed += 1
+            print(f"{name}: WRONG\n{traceback.format_exc(limit=-3)[:3000]}", file=sys.stderr)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
