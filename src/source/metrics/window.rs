@@ -98,7 +98,8 @@ pub fn next(committed: Option<i64>, restarted: bool, now: DateTime<Utc>, rules: 
         (false, false) => rules.reread,
     };
     let first = committed.max(oldest);
-    let lost = (committed < oldest).then_some(Window { start: committed, end: oldest });
+    // Before a first start nobody was there to lose anything.
+    let lost = (!first_start && committed < oldest).then_some(Window { start: committed, end: oldest });
     let read = Window { start: floor(first - reread).max(oldest).min(end), end };
     Some(Next { read, fresh: Window { start: first, end: end.max(first) }, lost })
 }
@@ -133,6 +134,13 @@ mod tests {
         let next = next(None, true, at(100_000 * 60 + 7), RULES).unwrap();
         assert_eq!(next.fresh, Window { start: (100_000 - 17) * 60, end: (100_000 - 2) * 60 });
         assert_eq!(next.read, next.fresh);
+        assert_eq!(next.lost, None);
+    }
+
+    #[test]
+    fn a_first_start_loses_nothing_however_short_the_backfill() {
+        let next = next(None, true, at(100_000 * 60 + 7), Rules { backfill: 10 * 60, ..RULES }).unwrap();
+        assert_eq!(next.fresh, Window { start: (100_000 - 9) * 60, end: (100_000 - 2) * 60 });
         assert_eq!(next.lost, None);
     }
 
