@@ -237,15 +237,22 @@ fn of_pipeline(
     // Minutes in which it was made of something else, or its endpoints were another's, keep what was computed then.
     let since = endpoints.iter().filter_map(|tracked| tracked.epochs.last()).map(|epoch| epoch.since).max();
     let window = Window { start: window.start.max(since.unwrap_or(window.start)), ..window };
-    let graph: Vec<(String, Vec<String>)> =
-        pipeline.stages.iter().map(|stage| (stage.name.clone(), stage.depends_on.clone())).collect();
+    // By their tags: resources of one stage may spell its name each in its own way.
+    let of_stage = |name: &String| tag("stage", name);
+    let graph: Vec<(String, Vec<String>)> = pipeline
+        .stages
+        .iter()
+        .map(|stage| (of_stage(&stage.name), stage.depends_on.iter().map(of_stage).collect()))
+        .collect();
+    let stages: Vec<(&str, String)> =
+        endpoints.iter().map(|tracked| (tracked.resource.name.as_str(), of_stage(&tracked.stage))).collect();
     let key = format!("pipeline:{}/{}", pipeline.name, pipeline.environment);
     let minutes: Vec<i64> = window.iter().collect();
     for minutes in with_same_tags(first, &minutes) {
         let mut lags = Vec::new();
         let mut bottlenecks: BTreeMap<&str, Vec<Point>> = BTreeMap::new();
         for &at in minutes {
-            let Some(ages) = ages(observed, endpoints, at) else { continue };
+            let Some(ages) = ages(observed, &stages, at) else { continue };
             let (lag, _) = longest_path(&graph, |stage| ages.get(stage).copied().unwrap_or(0.0));
             lags.push(Point { at, value: lag });
             let oldest = ages.values().copied().fold(0.0, f64::max);
@@ -260,7 +267,7 @@ fn of_pipeline(
         let tags: Vec<String> = first.tags_at(minute).iter().filter(|tag| !of_one(tag)).cloned().collect();
         for (stage, points) in bottlenecks {
             let mut tags = tags.clone();
-            tags.push(tag("stage", stage));
+            tags.push(stage.to_owned());
             derived.push(Derived {
                 key: format!("{key}/{stage}").into(),
                 name: "mlpipeline.pipeline.bottleneck".into(),
@@ -279,13 +286,16 @@ fn of_pipeline(
     }
 }
 
-/// The age of the oldest request of each stage; `None` unless all of them are known.
-fn ages<'a>(observed: &Observed, endpoints: &[&'a Tracked], minute: i64) -> Option<BTreeMap<&'a str, f64>> {
+/// The age of the oldest request of each stage, given as endpoints with their stages; `None` unless all are known.
+fn ages<'a>(observed: &Observed, stages: &'a [(&str, String)], minute: i64) -> Option<BTreeMap<&'a str, f64>> {
     let mut ages: BTreeMap<&str, f64> = BTreeMap::new();
-    for tracked in endpoints {
-        let age = observed.age(&tracked.resource.name, minute)?;
-        let oldest = ages.entry(&tracked.stage).or_insert(age);
+    for (endpoint, stage) in stages {
+        let age = observed.age(endpoint, minute)?;
+        let oldest = ages.entry(stage).or_insert(age);
         *oldest = oldest.max(age);
     }
     Some(ages)
 }
+
+#[cfg(test)]
+mod tests;
