@@ -19,6 +19,9 @@ mod table;
 
 pub use table::{DERIVED, Derived, TEXTRACT_OPERATIONS, table};
 
+/// After so many seconds `CloudWatch` has shown a minute's point, if there is one: most take two to five minutes.
+pub const LATENESS: u32 = 5 * 60;
+
 /// Every name that is exported starts with this.
 pub const PREFIX: &str = "mlpipeline.";
 
@@ -248,7 +251,7 @@ impl Metric {
             datadog_unit: "".into(),
             kinds: Cow::Borrowed(&[]),
             tier: Tier::Warm,
-            lateness: 180,
+            lateness: LATENESS,
             gpu_only: false,
             shed: Some(u8::MAX),
             about: "".into(),

@@ -25,6 +25,8 @@ mod derived;
 
 /// Seconds after which the warm tier has read again what has settled: its interval, the delay, and some for retries.
 const READ_AGAIN: i64 = 300 + 120 + 180;
+/// Seconds after its end within which CloudWatch shows a minute: what is not shown by then is nothing.
+const SHOWN: i64 = 300;
 /// Seconds before the first required minute for which the truth is known too: the first window begins there.
 const BEFORE: i64 = 90 * 60;
 
@@ -40,6 +42,8 @@ pub(crate) struct Expected {
     unit: String,
     /// Whether it must be there; else it may be, with this value or an earlier one of the same minute.
     due: bool,
+    /// Whether CloudWatch showed it so early that nobody may take its absence for a zero.
+    in_time: bool,
 }
 
 /// Everything that Datadog should hold, by series and second.
@@ -121,6 +125,9 @@ impl Difference {
         let close = (kept.value - point.value).abs() <= 1e-9 * point.value.abs().max(1.0);
         let interval = (point.kind == 1).then_some(60);
         let unit = kept.unit.clone().unwrap_or_default();
+        if point.in_time && point.value != 0.0 && kept.values.first() == Some(&0.0) {
+            self.wrong.push(format!("{}: a zero was sent before {}", shown(name, minute), point.value));
+        }
         if !close || kept.kind != point.kind || (point.kind == 1 && kept.interval != interval) || unit != point.unit {
             self.wrong.push(format!(
                 "{}: expected {} (type {}, unit {:?}), found {} after {:?} (type {}, interval {:?}, unit {unit:?})",
@@ -165,9 +172,10 @@ fn expected(sim: &Sim, span: Span, of: &impl Fn(&Resource) -> bool) -> Book {
                 let minute = row.minute.timestamp();
                 let due = minute >= span.from && row.settled.timestamp() + READ_AGAIN <= span.stopped;
                 let value = row.value * factor(metric, column, row.unit);
-                book.entry(name(resource, metric, column))
-                    .or_default()
-                    .insert(minute, point(metric, column, value, due));
+                // A sum that is corrected later may have been a zero at first.
+                let in_time = row.visible == row.settled && row.visible.timestamp() <= minute + 60 + SHOWN;
+                let point = Expected { in_time, ..point(metric, column, value, due) };
+                book.entry(name(resource, metric, column)).or_default().insert(minute, point);
             }
         }
     }
@@ -206,7 +214,7 @@ fn zeros(table: &[Metric], resource: &Resource, span: Span, book: &mut Book) {
 
 fn point(metric: &Metric, column: &Column, value: f64, due: bool) -> Expected {
     let unit = if column.statistic.in_unit() { metric.datadog_unit.to_string() } else { String::new() };
-    Expected { value, kind: type_of(column.kind), unit, due }
+    Expected { value, kind: type_of(column.kind), unit, due, in_time: false }
 }
 
 /// Datadog's number of a type.

@@ -36,7 +36,7 @@ pub(super) fn add(sim: &Sim, span: Span, of: &impl Fn(&Resource) -> bool, book: 
         lives && minute >= span.from + 5 * MINUTE && minute + SETTLED + READ_AGAIN <= span.stopped
     };
     let mut put = |metric: &str, tags: BTreeSet<String>, minute: i64, value: f64, unit: &str, due: bool| {
-        let point = Expected { value, kind: 3, unit: unit.to_owned(), due };
+        let point = Expected { value, kind: 3, unit: unit.to_owned(), due, in_time: false };
         book.entry((metric.to_owned(), tags.into_iter().collect())).or_default().insert(minute, point);
     };
     for queue in &queues {
