@@ -91,6 +91,12 @@ struct TierState {
     polled: Option<DateTime<Utc>>,
     /// The last poll that read back as far as the warm tier does, and had every answer.
     read_deep: Option<DateTime<Utc>>,
+    /// Endpoints that were not described in the newest poll that was delivered; `None` before the first.
+    blind: Option<usize>,
+    /// Queries of that poll without a full answer.
+    missing: u64,
+    /// Queries of that poll that CloudWatch refuses.
+    refused: usize,
 }
 
 impl Jobs {

@@ -45,6 +45,15 @@ pub struct Checkpoint {
     /// Runs of stalled minutes by endpoint; of the hot tier.
     #[serde(default)]
     pub runs: BTreeMap<String, Vec<Run>>,
+    /// The first minute in which something could not be asked for, since it was not described yet; Unix seconds.
+    #[serde(default)]
+    pub unread_since: Option<i64>,
+    /// What the configuration adds to the tags of every series.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The first minute that carries them, when earlier ones carried others; Unix seconds.
+    #[serde(default)]
+    pub tags_since: Option<i64>,
 }
 
 /// What one account and region remembers in memory, shared by both tiers.
@@ -61,6 +70,17 @@ impl Checkpoint {
     #[must_use]
     pub fn plausible(mut self) -> Self {
         self.committed = self.committed.map(window::floor_plausible);
+        self
+    }
+
+    /// The same for series that carry `tags` beside their own. When those are others than before, what is committed is
+    /// not read again: it would be sent a second time, under the new tags.
+    #[must_use]
+    pub fn under(mut self, tags: &[String]) -> Self {
+        if self.tags != tags {
+            self.tags = tags.to_vec();
+            self.tags_since = self.committed;
+        }
         self
     }
 }
@@ -94,6 +114,8 @@ pub struct Poll<'a> {
     pub billed_as_one: u32,
     /// True until a poll of this process has been delivered.
     pub restarted: bool,
+    /// Whether something can be asked for now that could not be before: its minutes are still to be read.
+    pub catches_up: bool,
     /// Now.
     pub now: DateTime<Utc>,
 }
@@ -113,10 +135,14 @@ pub struct Collected {
     pub origin: Origin,
     /// What was asked and what was answered.
     pub coverage: Coverage,
-    /// Runs of stalled minutes after this window.
-    runs: BTreeMap<String, Vec<Run>>,
+    /// The checkpoint before this window, with the runs of stalled minutes after it.
+    base: Checkpoint,
+    /// Whether minutes were read that could not be before.
+    caught_up: bool,
     /// What failed; other requests went on.
     pub errors: Vec<AwsError>,
+    /// Queries that CloudWatch refuses: asking again does not help, so they hold nothing up.
+    pub refused: Vec<AwsError>,
     /// Whether a unit was learned, so that the units have to be saved.
     pub learned: bool,
 }
@@ -172,18 +198,25 @@ impl Coverage {
 }
 
 impl Collected {
-    /// Whether every query was answered in full.
+    /// Whether every query was answered in full, but for those that are refused whenever they are asked.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.coverage.complete == self.coverage.asked
+        self.coverage.complete + self.refused.len() as u64 == self.coverage.asked
     }
 
     /// The checkpoint to save once everything is delivered. While an answer is missing the minutes stay uncommitted and
     /// are read again by the next poll, but for those that are lost.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
-        let committed = if self.is_whole() { self.next.fresh.end } else { self.next.fresh.start };
-        Checkpoint { committed: Some(committed), runs: self.runs.clone() }
+        let whole = self.is_whole();
+        let committed = if whole { self.next.fresh.end } else { self.next.fresh.start };
+        let before = self.base.unread_since;
+        let unread_since = match (self.coverage.blind, whole && self.caught_up) {
+            (0, true) => None,
+            (0, false) => before,
+            _ => before.or(Some(self.next.fresh.start)),
+        };
+        Checkpoint { committed: Some(committed), unread_since, ..self.base.clone() }
     }
 }
 
@@ -197,7 +230,9 @@ pub async fn collect(
     units: &Mutex<Units>,
     before: &Checkpoint,
 ) -> Option<Collected> {
+    let unread = before.unread_since.filter(|_| poll.catches_up);
     let next = window::next(before.committed, poll.restarted, poll.now, poll.rules)?;
+    let next = next.reaching(unread, before.tags_since, poll.now, poll.rules);
     let subjects = plan::subjects(poll.inventory);
     let queries = plan::plan(poll.catalogue, &subjects, poll.tier, poll.given_up);
     let mut collected = Collected {
@@ -212,8 +247,10 @@ pub async fn collect(
             billed: plan::billed(&queries, poll.billed_as_one),
             ..Coverage::default()
         },
-        runs: before.runs.clone(),
+        base: before.clone(),
+        caught_up: before.unread_since.is_none() || poll.catches_up,
         errors: Vec::new(),
+        refused: Vec::new(),
         learned: false,
     };
     let mut decoder = Decoder::new(poll, &subjects, next);
@@ -238,9 +275,9 @@ fn derive(poll: &Poll<'_>, recent: &mut Recent, collected: &mut Collected) {
     let read = collected.next.read;
     let mut derived = derive::derive(&recent.observed, poll.inventory, read);
     if poll.tier == Tier::Hot {
-        let (stalls, runs) = derive::stalls(&recent.observed, poll.inventory, read, &collected.runs);
+        let (stalls, runs) = derive::stalls(&recent.observed, poll.inventory, read, &collected.base.runs);
         derived.extend(stalls);
-        collected.runs = runs;
+        collected.base.runs = runs;
     }
     for Derived { key, name, unit, tags, mut points } in derived {
         let all = points.len() as u64;
@@ -297,22 +334,54 @@ mod tests {
     use super::window::Window;
     use super::*;
 
-    #[test]
-    fn minutes_that_are_lost_are_lost_once_while_an_answer_is_missing() {
+    fn collected(complete: u64, blind: u64, base: Checkpoint) -> Collected {
         let fresh = Window { start: 6000, end: 9000 };
-        let lost = Some(Window { start: 600, end: 6000 });
-        let collected = |complete| Collected {
+        Collected {
             series: Vec::new(),
             keys: Vec::new(),
-            next: Next { read: fresh, fresh, lost },
+            next: Next { read: fresh, fresh, lost: Some(Window { start: 600, end: 6000 }) },
             fate: Fate::default(),
             origin: Origin::default(),
-            coverage: Coverage { asked: 2, complete, ..Coverage::default() },
-            runs: BTreeMap::new(),
+            coverage: Coverage { asked: 2, complete, blind, ..Coverage::default() },
+            caught_up: base.unread_since.is_none(),
+            base,
             errors: Vec::new(),
+            refused: Vec::new(),
             learned: false,
+        }
+    }
+
+    #[test]
+    fn minutes_that_are_lost_are_lost_once_while_an_answer_is_missing() {
+        let committed = |complete| collected(complete, 0, Checkpoint::default()).checkpoint().committed;
+        assert_eq!(committed(1), Some(6000));
+        assert_eq!(committed(2), Some(9000));
+    }
+
+    #[test]
+    fn minutes_of_what_is_not_described_stay_unread_until_they_have_been_read() {
+        let first = collected(2, 1, Checkpoint::default()).checkpoint();
+        assert_eq!((first.committed, first.unread_since), (Some(9000), Some(6000)));
+        let before = Checkpoint { unread_since: Some(1200), ..Checkpoint::default() };
+        let unread = |complete, blind, caught_up| {
+            Collected { caught_up, ..collected(complete, blind, before.clone()) }.checkpoint().unread_since
         };
-        assert_eq!(collected(1).checkpoint().committed, Some(6000));
-        assert_eq!(collected(2).checkpoint().committed, Some(9000));
+        assert_eq!(unread(2, 1, true), Some(1200), "one more is not described");
+        assert_eq!(unread(2, 0, false), Some(1200), "nothing was read yet");
+        assert_eq!(unread(1, 0, true), Some(1200), "an answer is missing");
+        assert_eq!(unread(2, 0, true), None);
+    }
+
+    #[test]
+    fn other_tags_begin_where_the_old_ones_ended() {
+        let tags = |text: &str| vec![text.to_owned()];
+        let fresh = Checkpoint::default().under(&tags("a:b"));
+        assert_eq!((fresh.tags.clone(), fresh.tags_since), (tags("a:b"), None), "nothing carries others");
+        let kept = Checkpoint { committed: Some(6000), ..fresh }.under(&tags("a:b"));
+        assert_eq!(kept.tags_since, None);
+        let changed = kept.under(&tags("a:c"));
+        assert_eq!((changed.tags.clone(), changed.tags_since), (tags("a:c"), Some(6000)));
+        let later = Checkpoint { committed: Some(9000), ..changed }.under(&tags("a:c"));
+        assert_eq!(later.tags_since, Some(6000));
     }
 }

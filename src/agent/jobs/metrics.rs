@@ -35,7 +35,7 @@ impl Jobs {
         let key = scope.key(word);
         if state.checkpoint.is_none() {
             self.load_units(scope).await?;
-            let loaded = self.load::<Checkpoint>(&key).await?.plausible();
+            let loaded = self.load::<Checkpoint>(&key).await?.plausible().under(&self.settings.datadog.tags);
             // Lag is told from here on, also when nothing can be delivered.
             lock(&scope.committed).extend(loaded.committed.map(|until| (tier, until)));
             state.checkpoint = Some(loaded);
@@ -43,6 +43,7 @@ impl Jobs {
         let before = state.checkpoint.clone().unwrap_or_default();
         let usual = Rules::of(&self.settings.metrics, tier);
         let deep = self.is_deep(state.read_deep, now);
+        let blind = inventory.undescribed();
         let rules = if deep { usual.deep(&self.settings.metrics) } else { usual };
         let poll = Poll {
             aws: &scope.aws,
@@ -54,12 +55,15 @@ impl Jobs {
             concurrency: self.settings.metrics.concurrency,
             billed_as_one: self.settings.limits.statistics_billed_as_one,
             restarted: !state.delivered,
+            // While a cold start describes one after the other, not every poll has to go all the way back.
+            catches_up: inventory.pending == 0 && state.blind.is_none_or(|before| blind < before),
             now: self.clock.now(),
         };
         let Some(collected) = collect(&poll, &scope.recent, &scope.units, &before).await else {
             return Ok(Summary { watermark: watermark(&before), note: "no new minute yet".to_owned() });
         };
-        self.tell_window(scope, tier, &before, &collected);
+        self.tell_window(scope, tier, &before, state.missing, &collected);
+        self.tell_refused(scope, tier, state.refused, &collected);
         if collected.learned {
             self.save_units(scope).await?;
         }
@@ -93,6 +97,12 @@ impl Jobs {
             lock(&self.totals).committed(scope.aws.scope(), tier, until);
         }
         state.checkpoint = Some(after);
+        if inventory.pending == 0 {
+            state.blind = Some(blind);
+        }
+        let refused = collected.refused.len();
+        state.missing = collected.coverage.asked - collected.coverage.complete - refused as u64;
+        state.refused = refused;
         // Until every answer about everything has been had once, all that a restart may have missed is read again.
         if collected.is_whole() && inventory.pending == 0 {
             state.delivered = true;
@@ -102,24 +112,45 @@ impl Jobs {
             return Err(of_aws(error));
         }
         state.polled = Some(now);
-        let note = format!(
+        let mut note = format!(
             "{} queries, {} points collected, {} new or changed",
             collected.coverage.asked,
             collected.fate.collected,
             collected.fate.collected - collected.fate.unchanged
         );
+        if let Some(error) = collected.refused.first() {
+            note = format!("{note}, {refused} queries refused: {error}");
+        }
         Ok(Summary { watermark, note })
     }
 
-    /// Says what is odd about the window of a poll: minutes that are lost, a clock that was set back.
-    fn tell_window(&self, scope: &ScopeJobs, tier: Tier, before: &Checkpoint, collected: &Collected) {
+    /// Says how many queries CloudWatch refuses, when that changes: they hold nothing up, so nothing else would say it.
+    fn tell_refused(&self, scope: &ScopeJobs, tier: Tier, before: usize, collected: &Collected) {
+        if let (Some(error), true) = (collected.refused.first(), collected.refused.len() != before) {
+            tracing::error!(
+                scope = %scope.aws.scope(), tier = %tier, queries = collected.refused.len(), %error,
+                "CloudWatch refuses queries, which are left out; see `metrics.custom` and `metrics.disable`"
+            );
+        }
+    }
+
+    /// Says what is odd about the window of a poll: minutes that are lost, a clock that was set back. `missing` is how
+    /// many queries the poll before had no full answer for.
+    fn tell_window(&self, scope: &ScopeJobs, tier: Tier, before: &Checkpoint, missing: u64, collected: &Collected) {
         if before.committed.is_some_and(|until| until > collected.next.fresh.end) {
             tracing::warn!(
                 scope = %scope.aws.scope(), tier = %tier,
                 "the checkpoint is ahead of the clock, which was set back; minutes are committed anew from now on"
             );
         }
-        if let Some(lost) = collected.next.lost {
+        if let (Some(lost), true) = (collected.next.lost, missing > 0) {
+            tracing::error!(
+                scope = %scope.aws.scope(), tier = %tier, queries = missing, of = collected.coverage.asked,
+                lost_from = instant(lost.start), lost_until = instant(lost.end),
+                "these queries had no full answer for longer than `metrics.backfill`; what is missing of their points cannot \
+                 be had any more"
+            );
+        } else if let Some(lost) = collected.next.lost {
             let word = tier.to_string();
             let place = scope.aws.scope();
             let tags = [("aws_account", &*place.account), ("job", &*word), ("region", &*place.region)];

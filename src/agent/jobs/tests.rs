@@ -50,6 +50,13 @@ impl Place {
         Self::open(|clock| Store::open(&location, "test", clock).unwrap()).await
     }
 
+    /// Jobs that remember nothing but what is in the state.
+    fn restart(&mut self, store: Store) {
+        let jobs = &self.jobs;
+        let clients = jobs.scopes.values().map(|scope| Arc::clone(&scope.aws)).collect();
+        self.jobs = Jobs::new(jobs.settings.clone(), jobs.clock, store, jobs.datadog.clone(), clients, None);
+    }
+
     async fn run(&self, kind: JobKind) -> Result<Summary, Failure> {
         let job = self.jobs.table().into_iter().find(|job| job.kind == kind).unwrap();
         self.jobs.work(&job).await
@@ -173,4 +180,75 @@ async fn endpoints_that_may_not_be_described_lower_the_coverage() {
     place.run(JobKind::Warm).await.unwrap();
     let coverage = place.jobs.totals().coverage["data_dev/us-west-2 warm"];
     assert!(coverage < 100.0, "{coverage}");
+}
+
+#[tokio::test]
+async fn minutes_of_an_endpoint_that_could_not_be_described_are_read_once_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.sim.faults().set(vec![Rule::new("sagemaker", Fault::AccessDenied).on("DescribeEndpoint")]);
+    place.run(JobKind::Discover).await.unwrap_err();
+    place.run(JobKind::Hot).await.unwrap();
+    let begun = lock(&place.jobs.scopes.values().next().unwrap().committed)[&Tier::Hot];
+    // Longer than any poll reads back.
+    place.pass(24).await;
+    place.run(JobKind::Hot).await.unwrap();
+    place.sim.faults().clear();
+    place.run(JobKind::Discover).await.unwrap();
+    place.pass(1).await;
+    place.run(JobKind::Hot).await.unwrap();
+    let ledger = place.sim.ledger();
+    let backlog = |(series, _): &(&crate::sim::Series, _)| {
+        series.metric == "mlpipeline.endpoint.backlog.max" && series.tags.iter().any(|tag| tag == "stage:page-split")
+    };
+    let (_, minutes) = ledger.series.iter().find(backlog).unwrap();
+    let held: Vec<i64> = minutes.keys().copied().collect();
+    assert!(held[0] <= begun && held.len() > 24, "{} minutes from {} on, begun at {begun}", held.len(), held[0]);
+}
+
+#[tokio::test]
+async fn a_query_that_is_refused_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut place = Place::in_folder(folder.path()).await;
+    let impossible = Metric::new(crate::model::catalogue::Target::Function, "company.bad", "AWS/Lambda", "Errors")
+        .statistics(&[crate::model::catalogue::Statistic::Percentile(200)]);
+    place.jobs.catalogue = place.jobs.catalogue.iter().cloned().chain([impossible]).collect();
+    place.run(JobKind::Discover).await.unwrap();
+    let first = place.run(JobKind::Warm).await.unwrap();
+    assert!(first.note.contains("queries refused"), "{}", first.note);
+    place.pass(5).await;
+    let second = place.run(JobKind::Warm).await.unwrap();
+    assert!(second.watermark > first.watermark, "{second:?}");
+    let totals = place.jobs.totals();
+    assert!(totals.coverage["data_dev/us-west-2 warm"] < 100.0);
+    assert!(totals.errors.keys().any(|message| message.contains("p200")), "{:?}", totals.errors);
+}
+
+#[tokio::test]
+async fn other_tags_of_the_configuration_do_not_repeat_old_minutes() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let mut place = Place::open(|_clock| Store::shared(&objects, "test")).await;
+    place.jobs.settings.datadog.tags = vec!["cost-center:one".to_owned()];
+    for kind in [JobKind::Discover, JobKind::Hot] {
+        place.run(kind).await.unwrap();
+    }
+    // The same process would remember what was sent; one that has been started anew does not.
+    place.restart(Store::shared(&objects, "test"));
+    place.jobs.settings.datadog.tags = vec!["cost-center:two".to_owned()];
+    place.pass(3).await;
+    for kind in [JobKind::Discover, JobKind::Hot] {
+        place.run(kind).await.unwrap();
+    }
+    let ledger = place.sim.ledger();
+    let mut minutes: BTreeMap<(String, i64), u32> = BTreeMap::new();
+    let mut centers = BTreeSet::new();
+    for (series, points) in ledger.series.iter().filter(|(series, _)| series.metric.contains("backlog.max")) {
+        centers.extend(series.tags.iter().filter(|tag| tag.starts_with("cost-center")).cloned());
+        let endpoint = series.tags.iter().find(|tag| tag.starts_with("endpoint:")).cloned().unwrap();
+        for at in points.keys() {
+            *minutes.entry((endpoint.clone(), *at)).or_default() += 1;
+        }
+    }
+    assert_eq!(centers.len(), 2, "{centers:?}");
+    assert!(minutes.values().all(|&times| times == 1), "{minutes:?}");
 }

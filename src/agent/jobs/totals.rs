@@ -122,7 +122,7 @@ impl Totals {
         self.points += fate;
         self.origin += &collected.origin;
         self.dollars += dollars;
-        for error in &collected.errors {
+        for error in collected.errors.iter().chain(&collected.refused) {
             self.error(&error.to_string());
         }
     }

@@ -49,7 +49,8 @@ pub(super) async fn ask(
             let answers = match answers {
                 Ok(answers) => answers,
                 Err(error) => {
-                    collected.errors.push(error);
+                    let alone = range.len() == 1 && error.class == Class::Refused;
+                    if alone { &mut collected.refused } else { &mut collected.errors }.push(error);
                     continue;
                 }
             };

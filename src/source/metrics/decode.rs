@@ -34,7 +34,7 @@ impl<'a> Decoder<'a> {
             tier: poll.tier,
             next,
             now: poll.now.timestamp(),
-            restarted: poll.restarted,
+            restarted: poll.restarted || poll.catches_up,
             tags: HashMap::new(),
         }
     }

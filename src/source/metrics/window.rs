@@ -44,6 +44,19 @@ pub struct Next {
     pub lost: Option<Window>,
 }
 
+impl Next {
+    /// The same, but reading back to `unread`, the first minute in which something was not asked for, as far as `rules`
+    /// allow, and never before `since`, from when on series carry the tags that they carry now.
+    #[must_use]
+    pub fn reaching(mut self, unread: Option<i64>, since: Option<i64>, now: DateTime<Utc>, rules: Rules) -> Self {
+        let oldest = rules.oldest(now.timestamp());
+        let back = unread.map_or(self.read.start, |unread| floor(unread).max(oldest));
+        let start = self.read.start.min(back).max(since.map_or(i64::MIN, floor));
+        self.read.start = start.min(self.read.end);
+        self
+    }
+}
+
 /// How a tier reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -73,6 +86,11 @@ impl Rules {
         let furthest = Self::of(metrics, Tier::Warm).reread;
         Self { reread: self.reread.max(furthest), ..self }
     }
+
+    /// The first minute that is read again after an outage.
+    fn oldest(self, now: i64) -> i64 {
+        floor(now - self.backfill) + MINUTE
+    }
 }
 
 /// The next window after `committed` (first minute not yet delivered), or `None` when no new minute is ready.
@@ -84,7 +102,7 @@ impl Rules {
 pub fn next(committed: Option<i64>, restarted: bool, now: DateTime<Utc>, rules: Rules) -> Option<Next> {
     let now = now.timestamp();
     let end = floor(now - rules.delay);
-    let oldest = floor(now - rules.backfill) + MINUTE;
+    let oldest = rules.oldest(now);
     let first_start = committed.is_none();
     let ahead = committed.is_some_and(|committed| committed > end.saturating_add(rules.reread));
     let restarted = restarted || ahead;
@@ -170,6 +188,20 @@ mod tests {
         }
         // The clock was corrected by some seconds: what comes is read again anyway.
         assert_eq!(next(Some(end + 60), false, at(100_000 * 60), RULES), None);
+    }
+
+    #[test]
+    fn a_window_reaches_back_to_what_is_unread_and_not_to_other_tags() {
+        let (now, end) = (at(100_000 * 60), (100_000 - 2) * 60);
+        let plain = next(Some(end - 60), false, now, RULES).unwrap();
+        let start = |unread, since| plain.reaching(unread, since, now, RULES).read.start;
+        assert_eq!(start(None, None), end - 360);
+        assert_eq!(start(Some(end - 1800), None), end - 1800);
+        assert_eq!(start(Some(end - 18_000), None), (100_000 - 54) * 60);
+        assert_eq!(start(Some(end - 60), None), end - 360);
+        assert_eq!(start(Some(end - 1800), Some(end - 120)), end - 120);
+        assert_eq!(start(None, Some(end + 600)), end);
+        assert_eq!(plain.reaching(Some(0), None, now, RULES).fresh, plain.fresh);
     }
 
     proptest! {
