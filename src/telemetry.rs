@@ -47,6 +47,8 @@ pub enum Name {
     ClockSkew,
     /// Resources that discovery could not place; tags `reason`, `aws_account`, `region`.
     Findings,
+    /// Messages to the local Agent that were lost.
+    AgentDropped,
 }
 
 /// How values of one name and one set of tags combine.
@@ -69,7 +71,7 @@ pub enum Route {
 
 impl Name {
     /// Every metric, for metadata and for the reference.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Heartbeat,
         Self::Coverage,
         Self::Lag,
@@ -86,6 +88,7 @@ impl Name {
         Self::BudgetDegraded,
         Self::ClockSkew,
         Self::Findings,
+        Self::AgentDropped,
     ];
 
     /// The name in Datadog.
@@ -108,6 +111,7 @@ impl Name {
             Self::BudgetDegraded => "ddsync.budget.degraded",
             Self::ClockSkew => "ddsync.clock.skew",
             Self::Findings => "ddsync.findings",
+            Self::AgentDropped => "ddsync.dogstatsd.dropped",
         }
     }
 
@@ -121,7 +125,8 @@ impl Name {
             | Self::ApiRequests
             | Self::ApiDollars
             | Self::JobFailures
-            | Self::JobOverruns => Kind::Count,
+            | Self::JobOverruns
+            | Self::AgentDropped => Kind::Count,
             Self::Heartbeat
             | Self::Coverage
             | Self::Lag
@@ -150,7 +155,8 @@ impl Name {
             | Self::BudgetEstimate
             | Self::BudgetLimit
             | Self::BudgetDegraded
-            | Self::ClockSkew => Route::Http,
+            | Self::ClockSkew
+            | Self::AgentDropped => Route::Http,
         }
     }
 
@@ -171,7 +177,8 @@ impl Name {
             | Self::BudgetEstimate
             | Self::BudgetLimit
             | Self::BudgetDegraded
-            | Self::Findings => "",
+            | Self::Findings
+            | Self::AgentDropped => "",
         }
     }
 }

@@ -157,8 +157,37 @@ pub(crate) fn growths(small: &Measured, large: &Measured) -> [(&'static str, f64
     [("cpu", large.cpu / small.cpu), ("rss", large.rss / small.rss)]
 }
 
-/// Measures and prints.
-pub(crate) async fn print(endpoints: usize) -> Result<Measured> {
+/// The size of which bounds are promised, and the bounds: seconds without the limiter, and MB in the image.
+const PROMISED: usize = 1000;
+const MOST_SECONDS_UNLIMITED: f64 = 1.0;
+const MOST_MEMORY: f64 = 60.0;
+/// Seconds that a poll may take beyond what the quota takes.
+const OWN_SECONDS: f64 = 1.0;
+/// CloudWatch's quota a second, for each account and region.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>
+const REQUESTS_A_SECOND: f64 = 50.0;
+const POINTS_A_SECOND: f64 = 180_000.0;
+
+/// Whether what is promised of times and memory holds here; a line about each that does not.
+fn promises(endpoints: usize, real: &Measured, lifted: &Measured) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let quota = (real.requests as f64 / REQUESTS_A_SECOND).max(real.points as f64 / POINTS_A_SECOND);
+    let bounds = [
+        ("wall", real.wall, quota + OWN_SECONDS),
+        ("wall_unlimited", lifted.wall, if endpoints == PROMISED { MOST_SECONDS_UNLIMITED } else { f64::INFINITY }),
+        ("rss", real.rss, if endpoints == PROMISED { MOST_MEMORY } else { f64::INFINITY }),
+    ];
+    let broken = bounds.iter().filter(|(_, value, most)| value > most);
+    broken.map(|(name, value, most)| broken_promise(&format!("{name}.{endpoints}"), *value, *most)).count() == 0
+}
+
+/// Says that a figure is not what is promised.
+pub(crate) fn broken_promise(name: &str, value: f64, most: f64) {
+    println!("# metrics.{name} does not hold: {} is more than {}", rounded(value), rounded(most));
+}
+
+/// Measures and prints; whether what is promised holds.
+pub(crate) async fn print(endpoints: usize) -> Result<(Measured, bool)> {
     heading(&format!("metrics {endpoints}"));
     let real = measure(endpoints, Quota::Real).await?;
     let lifted = measure(endpoints, Quota::Lifted).await?;
@@ -174,7 +203,8 @@ pub(crate) async fn print(endpoints: usize) -> Result<Measured> {
     line("rss_unlimited", rounded(lifted.rss), "MB");
     line("points", real.points.to_string(), "points");
     line("points_accepted", real.accepted.to_string(), "points");
-    Ok(real)
+    let held = promises(endpoints, &real, &lifted);
+    Ok((real, held))
 }
 
 /// A folder for temporary files that goes away.

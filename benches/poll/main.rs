@@ -6,7 +6,7 @@
 //! | argument | what it does |
 //! |---|---|
 //! | none | everything, for 10, 100, 1,000 and 5,000 endpoints |
-//! | `metrics N..` | polls of `N` endpoints |
+//! | `metrics N..` | polls of `N` endpoints; the exit code tells whether what is promised of times and memory holds |
 //! | `dollars`, `series`, `program` | that part alone |
 //! | `counts` | counts and ratios alone, checked; the exit code tells. Times are not looked at, so any profile will do |
 //!
@@ -62,13 +62,14 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             ["program"] => program::print().await?,
             ["metrics", ref sizes @ ..] if !sizes.is_empty() => {
                 let sizes: Vec<usize> = sizes.iter().map(|size| size.parse()).collect::<std::result::Result<_, _>>()?;
-                polls(&sizes).await?;
+                return Ok(code(polls(&sizes).await?));
             }
             [] => {
-                polls(&SIZES).await?;
+                let held = polls(&SIZES).await?;
                 program::dollars().await?;
                 intake::print().await?;
                 program::print().await?;
+                return Ok(code(held));
             }
             _ => return Err(format!("no such argument: {}", words.join(" ")).into()),
         }
@@ -76,19 +77,39 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     })
 }
 
-/// Polls of each size, and how the last two compare.
-async fn polls(sizes: &[usize]) -> Result<()> {
+/// Fails when a figure is not what is promised.
+fn code(held: bool) -> ExitCode {
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Polls of each size, and how the last two compare; whether what is promised holds.
+async fn polls(sizes: &[usize]) -> Result<bool> {
     let mut before: Option<(usize, drive::Measured)> = None;
+    let mut all_held = true;
     for size in sizes {
-        let measured = drive::print(*size).await?;
+        let (measured, held) = drive::print(*size).await?;
+        all_held &= held;
         if let Some((smaller, known)) = before.filter(|(smaller, _)| *smaller >= COMPARED) {
+            let times = rise(smaller, *size);
             for (name, growth) in drive::growths(&known, &measured) {
-                figure(&format!("metrics.{name}_growth.{smaller}_to_{size}"), rounded(growth), "x");
+                let name = format!("{name}_growth.{smaller}_to_{size}");
+                figure(&format!("metrics.{name}"), rounded(growth), "x");
+                let most = times * if name.starts_with("cpu") { counts::PROCESSOR_ROOM } else { counts::MEMORY_ROOM };
+                if growth > most {
+                    drive::broken_promise(&name, growth, most);
+                    all_held = false;
+                }
             }
         }
         before = Some((*size, measured));
     }
-    Ok(())
+    Ok(all_held)
+}
+
+/// How many times as many endpoints.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn rise(from: usize, to: usize) -> f64 {
+    to as f64 / from as f64
 }
 
 /// Prints the command that shows the figures below it.

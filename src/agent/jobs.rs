@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::model::catalogue::{Metric, Tier};
 use crate::model::resource::Scope;
-use crate::model::series::Series;
+use crate::model::series::{Fate, Series};
 use crate::sink::series::{Delivery, Outcome, deliver};
 use crate::source::discover::{self, Inventory};
 use crate::source::metrics::budget::{self, Demands, Fit};
@@ -37,6 +37,9 @@ use totals::Totals;
 
 /// How long a poll waits, in real time, for the first discovery of its account and region.
 const FIRST_INVENTORY: Duration = Duration::from_mins(1);
+
+/// Batches of one minute each that may wait for Datadog: an hour's, which is what it takes.
+const KEPT: usize = 60;
 
 /// Everything the jobs of one process work with.
 pub struct Jobs {
@@ -72,6 +75,18 @@ struct ScopeJobs {
     warm: AsyncMutex<TierState>,
     /// First minute that is not committed, Unix seconds.
     committed: Mutex<BTreeMap<Tier, i64>>,
+    /// States of endpoints that Datadog has not taken yet.
+    statuses: AsyncMutex<Vec<Vec<Series>>>,
+}
+
+/// What became of batches that were sent one after the other.
+#[derive(Default)]
+struct Delivered {
+    /// Of the points of the batches that were sent; those that wait behind a failure are told when they are.
+    fate: Fate,
+    failure: Option<Failure>,
+    /// Batches that waited too long.
+    dropped: usize,
 }
 
 /// What discovery knows, and what of it is in the state.
@@ -112,7 +127,7 @@ impl Jobs {
     ) -> Self {
         let scopes = clients.into_iter().map(|aws| (aws.scope().clone(), ScopeJobs::new(aws))).collect();
         let catalogue = crate::source::metrics::catalogue(&settings.metrics);
-        let fit = budget::fit(&Demands::new(), hot_every(&settings), warm_every(&settings), &settings.limits);
+        let fit = budget::fit(&Demands::new(), hot_every(&settings), warm_every(&settings), &settings.limits, None);
         let reporting = AsyncMutex::new(Reporting::new(&settings));
         Self {
             settings,
@@ -227,6 +242,31 @@ impl Jobs {
         delivery
     }
 
+    /// Sends what waits and then `newest`, oldest first. What is not taken waits on, so many minutes as Datadog looks back.
+    async fn deliver_in_order(&self, clock: &Clock, waiting: &mut Vec<Vec<Series>>, newest: Vec<Series>) -> Delivered {
+        let mut batches = std::mem::take(waiting);
+        batches.push(newest);
+        let mut delivered = Delivered::default();
+        for batch in batches {
+            // What does not take one batch will not take the next: waiting for each would make the job hang.
+            if delivered.failure.is_some() {
+                waiting.push(batch);
+                continue;
+            }
+            let delivery = self.deliver_by(clock, &batch).await;
+            delivered.fate.collected += batch.iter().map(|series| series.points.len() as u64).sum::<u64>();
+            delivered.fate += &delivery.fate;
+            if delivery.fate.pending > 0 {
+                waiting.push(batch);
+                let error = delivery.last_error.unwrap_or_else(|| "datadog did not take every point".to_owned());
+                delivered.failure = Some(Failure { message: error, tag: "datadog", retriable: true, fatal: false });
+            }
+        }
+        let surplus = waiting.len().saturating_sub(KEPT);
+        delivered.dropped = waiting.drain(..surplus).count();
+        delivered
+    }
+
     /// Loads an object of the state; a corrupt one has been set aside, which is told.
     async fn load<T: serde::de::DeserializeOwned + Default>(&self, key: &Key) -> Result<T, Failure> {
         let loaded = self.store.load(key).await.map_err(|error| of_state(&error))?;
@@ -252,8 +292,9 @@ impl Jobs {
         for scope in self.scopes.values() {
             budget::add(&mut total, &lock(&scope.demands));
         }
-        let new = budget::fit(&total, hot_every(&self.settings), warm_every(&self.settings), &self.settings.limits);
+        let (hot, warm) = (hot_every(&self.settings), warm_every(&self.settings));
         let mut fit = lock(&self.fit);
+        let new = budget::fit(&total, hot, warm, &self.settings.limits, Some(&fit));
         if (new.warm_every, &new.given_up, new.within) != (fit.warm_every, &fit.given_up, fit.within) {
             tracing::warn!(
                 warm_every_seconds = new.warm_every,
@@ -288,6 +329,7 @@ impl ScopeJobs {
             hot: AsyncMutex::default(),
             warm: AsyncMutex::default(),
             committed: Mutex::default(),
+            statuses: AsyncMutex::default(),
         }
     }
 

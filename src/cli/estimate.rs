@@ -11,7 +11,9 @@ use super::{DEFAULT_CONFIG, EstimateArgs, Outcome, discover, print};
 use crate::agent::jobs::{hot_every, warm_every};
 use crate::config::settings::Limits;
 use crate::model::catalogue::{Metric, Target, Tier};
+use crate::model::pipeline::Pipeline;
 use crate::model::resource::EndpointKind;
+use crate::source::discover::Epoch;
 use crate::source::metrics::budget::{Demands, Fit, add, demands, fit};
 use crate::source::metrics::plan::{Owner, Subject, plan, requests, subjects};
 use crate::source::metrics::{catalogue, window::Rules};
@@ -31,6 +33,9 @@ struct Estimate {
     dollars_all_300s: f64,
 }
 
+/// What there is to measure in one account and region.
+type Measured = (Vec<Subject>, Vec<Pipeline>);
+
 pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
     let session = match args.endpoints {
         // A file that was asked for by name has to be there.
@@ -40,23 +45,25 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
         _ => Session::open(&args.config.config, verbose)?,
     };
     let settings = &session.settings;
-    let (measured, errors): (Vec<Vec<Subject>>, _) = if let Some(endpoints) = args.endpoints {
-        (vec![imagined(endpoints)], Vec::new())
+    let (measured, errors): (Vec<Measured>, _) = if let Some(endpoints) = args.endpoints {
+        (vec![(imagined(endpoints), Vec::new())], Vec::new())
     } else {
         let spinner = print::spinner("discovering");
         let (inventories, errors) = discover::inventories(&session).await;
         spinner.finish_and_clear();
-        (inventories.iter().map(subjects).collect(), errors)
+        let measured = inventories.into_iter().map(|inventory| (subjects(&inventory), inventory.pipelines));
+        (measured.collect(), errors)
     };
     let catalogue = catalogue(&settings.metrics);
     let mut total = Demands::new();
-    for subjects in &measured {
-        add(&mut total, &demands(&catalogue, subjects, &settings.limits));
+    for (subjects, pipelines) in &measured {
+        add(&mut total, &demands(&catalogue, subjects, pipelines, &settings.limits));
     }
     let (hot, warm) = (hot_every(settings), warm_every(settings));
-    let configured = fit(&total, hot, warm, &settings.limits);
+    let configured = fit(&total, hot, warm, &settings.limits, None);
     let unlimited = Limits { cloudwatch_dollars_per_month: None, datadog_series: None, ..settings.limits.clone() };
-    let at = |seconds| fit(&total, Duration::from_secs(seconds), Duration::from_secs(seconds), &unlimited).dollars;
+    let at =
+        |seconds| fit(&total, Duration::from_secs(seconds), Duration::from_secs(seconds), &unlimited, None).dollars;
     let per_hour = |tier, every: u64| {
         let minutes = usize::try_from(Rules::of(&settings.metrics, tier).reread / 60).unwrap_or(15) + 5;
         polls(&catalogue, &measured, tier, &configured, minutes) * 3600 / every.max(1)
@@ -80,9 +87,12 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
 }
 
 /// Requests of one poll of a tier, all accounts and regions together.
-fn polls(catalogue: &[Metric], measured: &[Vec<Subject>], tier: Tier, fit: &Fit, minutes: usize) -> u64 {
+fn polls(catalogue: &[Metric], measured: &[Measured], tier: Tier, fit: &Fit, minutes: usize) -> u64 {
     let given_up = fit.given_up();
-    measured.iter().map(|subjects| requests(&plan(catalogue, subjects, tier, &given_up), minutes).len() as u64).sum()
+    measured
+        .iter()
+        .map(|(subjects, _)| requests(&plan(catalogue, subjects, tier, &given_up), minutes).len() as u64)
+        .sum()
 }
 
 fn show(estimate: &Estimate, usual_warm: Duration) {
@@ -119,7 +129,7 @@ fn show(estimate: &Estimate, usual_warm: Duration) {
 
 /// Asynchronous endpoints that do not exist, for a price beforehand.
 fn imagined(endpoints: u32) -> Vec<Subject> {
-    let tags: Arc<[String]> = Arc::from([]);
+    let tags: Arc<[Epoch]> = Arc::from([Epoch { since: 0, tags: Arc::from([]) }]);
     let subject = |target, name: &str, variant: Option<Arc<str>>| Subject {
         variant,
         kind: Some(EndpointKind::Async),

@@ -1,9 +1,13 @@
 //! `ddsync metrics`: the catalogue, for the screen, for the README and for programs.
 
 use super::{MetricsArgs, print};
-use crate::model::catalogue::{DERIVED, Metric, table};
+use crate::model::catalogue::{Absence, DERIVED, Metric, table};
+use crate::model::series::Kind;
 
-const HEADER: [&str; 6] = ["Datadog", "CloudWatch", "dimensions", "unit", "tier", "about"];
+const HEADER: [&str; 10] =
+    ["Datadog", "type", "unit", "tier", "CloudWatch", "unit there", "dimensions", "endpoints", "absent means", "about"];
+/// What a screen has room for.
+const NARROW: [usize; 4] = [0, 2, 3, 9];
 
 pub(super) fn run(args: &MetricsArgs) -> u8 {
     if args.json {
@@ -11,9 +15,8 @@ pub(super) fn run(args: &MetricsArgs) -> u8 {
     } else if args.markdown {
         print::line(markdown());
     } else {
-        // Both of CloudWatch's columns would make every line too wide for a screen.
-        let narrow = |cells: Vec<String>| [0, 3, 4, 5].map(|column| cells[column].clone()).to_vec();
-        let header = [0, 3, 4, 5].map(|column| HEADER[column]);
+        let narrow = |cells: Vec<String>| NARROW.map(|column| cells[column].clone()).to_vec();
+        let header = NARROW.map(|column| HEADER[column]);
         print::line(print::table(&header, rows().into_iter().map(narrow).collect()));
         print::line("");
         print::note("`--markdown` and `--json` tell the metrics and dimensions of CloudWatch too.");
@@ -38,24 +41,57 @@ fn rows() -> Vec<Vec<String>> {
     let read = table().into_iter().map(|metric| {
         vec![
             names(&metric),
-            format!("{} {}", metric.namespace, metric.metric),
-            metric.target.dimensions().join(", "),
+            distinct(metric.columns.iter().map(|column| type_of(column.kind))),
             metric.datadog_unit.to_string(),
             metric.tier.to_string(),
+            format!("{} {}", metric.namespace, metric.metric),
+            metric.unit_in.to_string(),
+            metric.target.dimensions().join(", "),
+            metric.kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            distinct(metric.columns.iter().map(|column| absence(column.absence))),
             metric.about.to_string(),
         ]
     });
     let derived = DERIVED.iter().map(|derived| {
         vec![
             derived.name.to_owned(),
-            "computed".to_owned(),
-            String::new(),
+            type_of(Kind::Gauge).to_owned(),
             derived.datadog_unit.to_owned(),
             String::new(),
+            "computed".to_owned(),
+            String::new(),
+            String::new(),
+            String::new(),
+            absence(Absence::Unknown).to_owned(),
             derived.about.to_owned(),
         ]
     });
     read.chain(derived).collect()
+}
+
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Count => "count",
+        Kind::Gauge => "gauge",
+    }
+}
+
+fn absence(absence: Absence) -> &'static str {
+    match absence {
+        Absence::Zero => "zero",
+        Absence::Unknown => "unknown",
+    }
+}
+
+/// Each word once, in the order of the series.
+fn distinct(words: impl Iterator<Item = &'static str>) -> String {
+    let mut distinct: Vec<&str> = Vec::new();
+    for word in words {
+        if !distinct.contains(&word) {
+            distinct.push(word);
+        }
+    }
+    distinct.join(", ")
 }
 
 /// `name.{avg,max}`, and what is called otherwise beside it.

@@ -33,6 +33,9 @@ pub(super) async fn run(args: &RunArgs, verbose: u8) -> Outcome {
     })
     .await;
     drop(server);
+    if exit == Exit::Clean {
+        jobs.finish().await;
+    }
     if args.duration.is_some() {
         summary::print(&jobs.totals(), &[], args.json);
     }

@@ -19,7 +19,7 @@ const MAX_BACKFILL: Duration = Duration::from_mins(55);
 const CONCURRENCY: usize = 16;
 
 pub(super) fn read(root: &Section<'_>, findings: &mut Findings) -> Metrics {
-    let keys = ["delay", "reread", "backfill", "concurrency", "disable", "custom"];
+    let keys = ["delay", "reread", "backfill", "concurrency", "tiers", "disable", "custom"];
     let section = root.section("metrics", &keys, findings);
     let backfill = section.duration("backfill", MINUTE..=MAX_BACKFILL, findings).unwrap_or(MAX_BACKFILL);
     let backfill = whole_minutes(section.get("backfill"), backfill, findings);
@@ -32,6 +32,7 @@ pub(super) fn read(root: &Section<'_>, findings: &mut Findings) -> Metrics {
     let reread = section.section("reread", &["hot", "warm"], findings);
     let catalogue = table();
     let custom = custom::read(&section, &catalogue, findings);
+    let tiers = section.section("tiers", &["hot", "warm"], findings);
     let concurrency = section.integer("concurrency", 1..=64, findings);
     Metrics {
         delay,
@@ -39,7 +40,9 @@ pub(super) fn read(root: &Section<'_>, findings: &mut Findings) -> Metrics {
         reread_warm: reread_of(&reread, "warm", REREAD_WARM, backfill, findings),
         backfill,
         concurrency: concurrency.and_then(|count| usize::try_from(count).ok()).unwrap_or(CONCURRENCY),
-        disable: disable(&section, &catalogue, &custom, findings),
+        hot: patterns(&tiers, "hot", &catalogue, &custom, findings),
+        warm: patterns(&tiers, "warm", &catalogue, &custom, findings),
+        disable: patterns(&section, "disable", &catalogue, &custom, findings),
         custom,
     }
 }
@@ -70,11 +73,17 @@ fn whole_minutes(field: Option<&Field<'_>>, duration: Duration, findings: &mut F
     duration
 }
 
-/// A pattern that matches nothing is likely misspelt, and harmless.
-fn disable(section: &Section<'_>, catalogue: &[Metric], custom: &[Metric], findings: &mut Findings) -> Vec<String> {
+/// Names of metrics, or their starts. A pattern that matches nothing is likely misspelt, and harmless.
+fn patterns(
+    section: &Section<'_>,
+    key: &str,
+    catalogue: &[Metric],
+    custom: &[Metric],
+    findings: &mut Findings,
+) -> Vec<String> {
     let names = || catalogue.iter().chain(custom).map(|metric| metric.name.as_ref());
     let mut patterns = Vec::new();
-    for (field, pattern) in section.texts("disable", findings) {
+    for (field, pattern) in section.texts(key, findings) {
         let prefix = pattern.strip_suffix('*');
         if prefix.unwrap_or(pattern).contains('*') {
             field.problem(findings, format!("{} takes a `*` at its end alone", field.shown()));

@@ -89,7 +89,11 @@ pub struct Metrics {
     pub concurrency: usize,
     /// Metrics of the user's own, beside the catalogue.
     pub custom: Vec<Metric>,
-    /// Datadog names, or their prefixes ending in `*`, that are not read.
+    /// Datadog names, or their prefixes ending in `*`, that are read every minute whatever the catalogue says.
+    pub hot: Vec<String>,
+    /// Likewise, that are read with the warm tier; `hot` goes before it.
+    pub warm: Vec<String>,
+    /// Likewise, that are not read.
     pub disable: Vec<String>,
 }
 

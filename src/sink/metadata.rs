@@ -28,8 +28,9 @@ pub struct Description {
 ///
 /// Does nothing without an application key. Pass only names of which points were accepted: Datadog does not know a
 /// metric before, and a name that it does not know yet is tried again the next time. Nothing here fails the caller;
-/// what goes wrong is a warning, and a bad key or a rate limit ends the round.
-pub async fn describe(client: &Client, wanted: &[Description], done: &mut BTreeSet<Arc<str>>) {
+/// what goes wrong is a warning, and a bad key or a rate limit ends the round. Adds the requests made to `requests` as
+/// they are made: a caller may stop waiting.
+pub async fn describe(client: &Client, wanted: &[Description], done: &mut BTreeSet<Arc<str>>, requests: &mut u64) {
     if !client.has_app_key() {
         return;
     }
@@ -39,6 +40,7 @@ pub async fn describe(client: &Client, wanted: &[Description], done: &mut BTreeS
             Kind::Count => "count",
             Kind::Gauge => "gauge",
         };
+        *requests += 1;
         match client.put_metadata(&one.name, &one.unit, &one.about, kind).await {
             Ok(()) => {
                 done.insert(Arc::clone(&one.name));
@@ -114,19 +116,19 @@ mod tests {
     async fn each_metric_is_described_once_as_soon_as_datadog_knows_it() {
         let asked = Asked::default();
         let client = client(&asked, Some(Secret::new("app"))).await;
-        let mut done = BTreeSet::new();
+        let (mut done, mut requests) = (BTreeSet::new(), 0);
         for _ in 0..3 {
-            describe(&client, &wanted(), &mut done).await;
+            describe(&client, &wanted(), &mut done, &mut requests).await;
         }
         assert_eq!(*asked.lock().unwrap(), ["late", "bad", "good", "limited", "late", "limited", "after"]);
-        assert_eq!(done.len(), 5);
+        assert_eq!((done.len(), requests), (5, 7));
     }
 
     #[tokio::test]
     async fn without_an_application_key_nothing_is_asked() {
         let asked = Asked::default();
         let client = client(&asked, None).await;
-        describe(&client, &wanted(), &mut BTreeSet::new()).await;
+        describe(&client, &wanted(), &mut BTreeSet::new(), &mut 0).await;
         assert!(asked.lock().unwrap().is_empty());
     }
 }

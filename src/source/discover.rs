@@ -34,6 +34,8 @@ pub struct Inventory {
     pub pipelines: Vec<Pipeline>,
     /// For each of them the first minute (Unix seconds) in which it has had this shape.
     pub shaped_since: Vec<i64>,
+    /// Tags of the account's Textract series over time; empty when no pipeline here declares that it calls Textract.
+    pub textract: Arc<[Epoch]>,
     /// What a person should look at, in order.
     pub findings: Vec<Finding>,
     /// Calls that failed; the rest is there all the same. One for each API and kind of failure.

@@ -316,17 +316,25 @@ fn lock(recent: &Mutex<Recent>) -> MutexGuard<'_, Recent> {
     recent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The whole catalogue of a configuration: the table, the user's own metrics, without what is disabled.
+/// The whole catalogue of a configuration: the table and the user's own metrics, each in the tier that was chosen for
+/// it, without what is disabled.
 #[must_use]
 pub fn catalogue(metrics: &crate::config::settings::Metrics) -> Arc<[Metric]> {
-    let disabled = |name: &str| {
-        metrics.disable.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == pattern,
-        })
-    };
     let all = crate::model::catalogue::table().into_iter().chain(metrics.custom.iter().cloned());
-    all.filter(|metric| !disabled(&metric.name)).collect()
+    all.filter(|metric| !named(&metrics.disable, metric))
+        .map(|metric| match (named(&metrics.hot, &metric), named(&metrics.warm, &metric)) {
+            (true, _) => Metric { tier: Tier::Hot, ..metric },
+            (false, true) => Metric { tier: Tier::Warm, ..metric },
+            (false, false) => metric,
+        })
+        .collect()
+}
+
+fn named(patterns: &[String], metric: &Metric) -> bool {
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => metric.name.starts_with(prefix),
+        None => metric.name == *pattern,
+    })
 }
 
 #[cfg(test)]
@@ -370,6 +378,19 @@ mod tests {
         assert_eq!(unread(2, 0, false), Some(1200), "nothing was read yet");
         assert_eq!(unread(1, 0, true), Some(1200), "an answer is missing");
         assert_eq!(unread(2, 0, true), None);
+    }
+
+    #[test]
+    fn a_metric_is_read_in_the_tier_that_was_chosen_for_it() {
+        let file = "regions: [us-west-2]\nmetrics: {tiers: {hot: [mlpipeline.function.*], warm: [mlpipeline.endpoint.backlog]}, \
+                    disable: [mlpipeline.function.duration]}";
+        let loaded = crate::config::read(file, "ddsync.yaml", &BTreeMap::new());
+        let catalogue = loaded.map(|loaded| catalogue(&loaded.settings.metrics)).unwrap_or_default();
+        let tier = |name: &str| catalogue.iter().find(|metric| metric.name == name).map(|metric| metric.tier);
+        assert_eq!(tier("mlpipeline.function.errors"), Some(Tier::Hot));
+        assert_eq!(tier("mlpipeline.function.duration"), None);
+        assert_eq!(tier("mlpipeline.endpoint.backlog"), Some(Tier::Warm));
+        assert_eq!(tier("mlpipeline.endpoint.oldest_request_age"), Some(Tier::Hot));
     }
 
     #[test]

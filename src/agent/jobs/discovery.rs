@@ -27,7 +27,8 @@ impl Jobs {
                 stored.clone_from(memory);
             }
             let subjects = plan::subjects(&inventory);
-            *lock(&scope.demands) = budget::demands(&self.catalogue, &subjects, &self.settings.limits);
+            let demands = budget::demands(&self.catalogue, &subjects, &inventory.pipelines, &self.settings.limits);
+            *lock(&scope.demands) = demands;
             self.fit_budget();
             scope.inventory.send_replace(Some(Arc::clone(&inventory)));
             if round.pending() == 0 {
@@ -35,7 +36,12 @@ impl Jobs {
             }
             round.step(memory).await;
         };
-        let delivery = self.deliver(&status::series(&inventory, self.clock.now().timestamp())).await;
+        let states = status::series(&inventory, self.clock.now().timestamp());
+        let delivered = self.deliver_in_order(&self.clock, &mut *scope.statuses.lock().await, states).await;
+        for (word, points) in delivered.fate.words() {
+            self.telemetry.record(Name::Points, &[("fate", word)], super::count(points));
+        }
+        lock(&self.totals).derived(&delivered.fate);
         let tags = [("aws_account", scope.aws.scope().account.as_str()), ("region", scope.aws.scope().region.as_str())];
         for kind in FindingKind::ALL {
             let found = inventory.findings.iter().filter(|finding| finding.kind == *kind).count();
@@ -45,8 +51,8 @@ impl Jobs {
         if let Some(failure) = inventory.errors.iter().map(|error| self.met(error)).next_back() {
             return Err(failure);
         }
-        if let (true, Some(message)) = (delivery.fate.pending > 0, delivery.last_error) {
-            return Err(Failure { message, tag: "datadog", retriable: true, fatal: false });
+        if let Some(failure) = delivered.failure {
+            return Err(failure);
         }
         Ok(Summary {
             watermark: None,

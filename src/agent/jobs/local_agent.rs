@@ -18,6 +18,8 @@ pub(super) struct LocalAgent {
     /// Jobs of which an event has said that they keep failing.
     failing: BTreeSet<String>,
     given_up: Vec<String>,
+    /// Lost messages that have been told.
+    dropped: u64,
 }
 
 impl LocalAgent {
@@ -28,11 +30,26 @@ impl LocalAgent {
                 unready_after: settings.agent.unready_after,
                 failing: BTreeSet::new(),
                 given_up: Vec::new(),
+                dropped: 0,
             }),
             Err(error) => {
                 tracing::error!(%error, "no thread for `dogstatsd`; what goes to the local Agent is not sent");
                 None
             }
+        }
+    }
+
+    /// Messages that were lost since this was last asked: the queue was full, or the Agent does not read.
+    pub(super) fn newly_dropped(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.dropped, self.agent.dropped());
+        self.dropped - before
+    }
+
+    /// Sends what is queued and ends.
+    pub(super) fn close(self) {
+        let lost = self.agent.close();
+        if lost > self.dropped {
+            tracing::warn!(messages = lost - self.dropped, "lost on the way to the local Agent");
         }
     }
 

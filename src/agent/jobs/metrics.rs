@@ -63,7 +63,7 @@ impl Jobs {
             return Ok(Summary { watermark: watermark(&before), note: "no new minute yet".to_owned() });
         };
         self.tell_window(scope, tier, &before, state.missing, &collected);
-        self.tell_refused(scope, tier, state.refused, &collected);
+        tell_refused(scope, tier, state.refused, &collected);
         if collected.learned {
             self.save_units(scope).await?;
         }
@@ -112,26 +112,7 @@ impl Jobs {
             return Err(of_aws(error));
         }
         state.polled = Some(now);
-        let mut note = format!(
-            "{} queries, {} points collected, {} new or changed",
-            collected.coverage.asked,
-            collected.fate.collected,
-            collected.fate.collected - collected.fate.unchanged
-        );
-        if let Some(error) = collected.refused.first() {
-            note = format!("{note}, {refused} queries refused: {error}");
-        }
-        Ok(Summary { watermark, note })
-    }
-
-    /// Says how many queries CloudWatch refuses, when that changes: they hold nothing up, so nothing else would say it.
-    fn tell_refused(&self, scope: &ScopeJobs, tier: Tier, before: usize, collected: &Collected) {
-        if let (Some(error), true) = (collected.refused.first(), collected.refused.len() != before) {
-            tracing::error!(
-                scope = %scope.aws.scope(), tier = %tier, queries = collected.refused.len(), %error,
-                "CloudWatch refuses queries, which are left out; see `metrics.custom` and `metrics.disable`"
-            );
-        }
+        Ok(Summary { watermark, note: note(&collected) })
     }
 
     /// Says what is odd about the window of a poll: minutes that are lost, a clock that was set back. `missing` is how
@@ -218,6 +199,27 @@ impl Jobs {
         if let Some(health) = &self.health {
             health.publish("coverage", serde_json::to_value(&totals.coverage).unwrap_or_default());
         }
+    }
+}
+
+/// Says how many queries CloudWatch refuses, when that changes: they hold nothing up, so nothing else would say it.
+fn tell_refused(scope: &ScopeJobs, tier: Tier, before: usize, collected: &Collected) {
+    if let (Some(error), true) = (collected.refused.first(), collected.refused.len() != before) {
+        tracing::error!(
+            scope = %scope.aws.scope(), tier = %tier, queries = collected.refused.len(), %error,
+            "CloudWatch refuses queries, which are left out; see `metrics.custom` and `metrics.disable`"
+        );
+    }
+}
+
+/// A poll in a line.
+fn note(collected: &Collected) -> String {
+    let Collected { coverage, fate, refused, .. } = collected;
+    let new = fate.collected - fate.unchanged;
+    let note = format!("{} queries, {} points collected, {new} new or changed", coverage.asked, fate.collected);
+    match refused.first() {
+        Some(error) => format!("{note}, {} queries refused: {error}", refused.len()),
+        None => note,
     }
 }
 

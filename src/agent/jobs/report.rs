@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::local_agent::LocalAgent;
 use super::{Failure, Jobs, Summary, count, lock, warm_every};
@@ -15,8 +16,8 @@ use crate::sink::about_ourselves;
 use crate::sink::metadata::{Description, describe};
 use crate::telemetry::Name;
 
-/// Reports that could not be delivered and are kept: an hour's, which is what Datadog takes. Older ones are dropped.
-const KEPT: usize = 60;
+/// How long a process that stops waits for its last report, in real time, and then for the local Agent.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// Seconds that a report stands for.
 const INTERVAL: u32 = 60;
 
@@ -68,35 +69,44 @@ impl Jobs {
         let samples = self.telemetry.flush(now);
         if let Some(agent) = &mut reporting.agent {
             agent.tell(&samples, &jobs, &lock(&self.fit));
+            // Told by the other way, and in the next report.
+            self.telemetry.record(Name::AgentDropped, &[], count(agent.newly_dropped()));
         }
-        let mut reports = std::mem::take(&mut reporting.unsent);
-        reports.push(about_ourselves(&samples, INTERVAL));
-        let mut failure = None;
-        for report in reports {
-            // What does not take one report will not take the next: waiting for each would make this job hang.
-            if failure.is_some() {
-                reporting.unsent.push(report);
-                continue;
-            }
-            let delivery = self.deliver_by(&clock, &report).await;
-            if delivery.fate.pending > 0 {
-                reporting.unsent.push(report);
-                failure = Some(delivery.last_error.unwrap_or_else(|| "datadog did not take every point".to_owned()));
-            }
-        }
-        let surplus = reporting.unsent.len().saturating_sub(KEPT);
-        if reporting.unsent.drain(..surplus).count() > 0 {
+        let report = about_ourselves(&samples, INTERVAL);
+        let delivered = self.deliver_in_order(&clock, &mut reporting.unsent, report).await;
+        if delivered.dropped > 0 {
             tracing::warn!("reports about this program were dropped: Datadog has not taken any for an hour");
         }
-        if let Some(message) = failure {
-            return Err(Failure { message, tag: "datadog", retriable: true, fatal: false });
+        if let Some(failure) = delivered.failure {
+            return Err(failure);
         }
         let descriptions = self.descriptions();
-        let describing = describe(&self.datadog, &descriptions, &mut reporting.described);
+        let mut requests = 0;
+        let describing = describe(&self.datadog, &descriptions, &mut reporting.described, &mut requests);
         if tokio::time::timeout(self.settings.datadog.deadline, describing).await.is_err() {
             tracing::debug!("not every metric was described within `datadog.deadline`; the others are next time");
         }
+        if requests > 0 {
+            lock(&self.totals).requested("datadog:metadata", requests);
+            let tags = [("api", "datadog"), ("operation", "metadata")];
+            self.telemetry.record(Name::ApiRequests, &tags, count(requests));
+        }
         Ok(Summary::default())
+    }
+
+    /// The last words of a process that stops: what was counted since the last report, to Datadog and to the Agent.
+    /// Gives up after [`LAST_WORDS`].
+    pub async fn finish(&self) {
+        if tokio::time::timeout(LAST_WORDS, self.report()).await.is_err() {
+            tracing::warn!("the last report was not delivered in time");
+        }
+        if let Some(agent) = self.reporting.lock().await.agent.take() {
+            // It may have to look up a host name.
+            let closing = tokio::task::spawn_blocking(move || agent.close());
+            if tokio::time::timeout(LAST_WORDS, closing).await.is_err() {
+                tracing::warn!("the local Agent did not take what was left for it in time");
+            }
+        }
     }
 
     fn record_skew(&self) {

@@ -207,6 +207,56 @@ async fn minutes_of_an_endpoint_that_could_not_be_described_are_read_once_it_can
 }
 
 #[tokio::test]
+async fn states_of_endpoints_wait_for_datadog_and_are_in_the_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.sim.faults().set(vec![Rule::new("datadog", Fault::Forbidden).on("series")]);
+    for _minute in 0..3 {
+        assert_eq!(place.run(JobKind::Discover).await.unwrap_err().tag, "datadog");
+        place.pass(1).await;
+    }
+    place.sim.faults().clear();
+    place.run(JobKind::Discover).await.unwrap();
+    let ledger = place.sim.ledger();
+    let in_service = ledger.series.iter().filter(|(series, _)| series.metric == "mlpipeline.endpoint.in_service");
+    let minutes: BTreeSet<usize> = in_service.map(|(_, points)| points.len()).collect();
+    assert!(minutes.contains(&4), "{minutes:?}");
+    let totals = place.jobs.totals();
+    assert!(totals.points.balances() && totals.points.pending > 0, "{:?}", totals.points);
+    assert_eq!(totals.origin.derived, totals.points.collected);
+}
+
+#[tokio::test]
+async fn the_budget_counts_every_series_of_pipelines() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    for kind in [JobKind::Discover, JobKind::Hot, JobKind::Warm] {
+        place.run(kind).await.unwrap();
+    }
+    let ledger = place.sim.ledger();
+    let sent: BTreeSet<&str> = (ledger.series.keys().map(|series| series.metric.as_str()))
+        .filter(|metric| metric.starts_with("mlpipeline."))
+        .collect();
+    let fit = lock(&place.jobs.fit).clone();
+    let series = ledger.series.keys().filter(|series| series.metric.starts_with("mlpipeline.")).count() as u64;
+    assert!(series <= fit.series && fit.series < series * 3 / 2, "{series} were sent, {} were expected", fit.series);
+    let demands = place.jobs.scopes.values().next().map(|scope| lock(&scope.demands).clone()).unwrap();
+    let forgotten: Vec<&&str> =
+        sent.iter().filter(|name| !demands.keys().any(|known| name.starts_with(known.as_str()))).collect();
+    assert_eq!(forgotten, [&"mlpipeline.endpoint.active_instances"], "which is a statistic of cpu_utilization");
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_process_are_delivered() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    place.run(JobKind::Discover).await.unwrap();
+    place.jobs.finish().await;
+    let ledger = place.sim.ledger();
+    assert!(ledger.series.keys().any(|series| series.metric == "ddsync.api.requests"));
+}
+
+#[tokio::test]
 async fn a_query_that_is_refused_holds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut place = Place::in_folder(folder.path()).await;

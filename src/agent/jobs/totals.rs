@@ -127,6 +127,12 @@ impl Totals {
         }
     }
 
+    /// Adds points that were computed outside of a poll, with what became of them.
+    pub fn derived(&mut self, fate: &Fate) {
+        self.points += fate;
+        self.origin.derived += fate.collected;
+    }
+
     /// Notes the share of queries that were answered, 0 to 1.
     pub fn covered(&mut self, scope: &Scope, tier: Tier, ratio: f64) {
         self.coverage.insert(format!("{scope} {tier}"), ratio * 100.0);
@@ -137,9 +143,14 @@ impl Totals {
         self.committed.insert(format!("{tier} {scope}"), until);
     }
 
+    /// Adds requests that are no API of AWS.
+    pub fn requested(&mut self, what: &str, requests: u64) {
+        *self.requests.entry(what.to_owned()).or_default() += requests;
+    }
+
     /// Adds the requests of a delivery.
     pub fn delivered(&mut self, delivery: &Delivery) {
-        *self.requests.entry("datadog:series".to_owned()).or_default() += delivery.requests;
+        self.requested("datadog:series", delivery.requests);
         if let Some(error) = &delivery.last_error {
             self.error(error);
         }

@@ -32,7 +32,7 @@ logs: {level: info}
 ";
     insta::assert_snapshot!(problems(text), @r#"
     ddsync.yaml:3: metrics.dely: unknown key; did you mean `delay`?
-    ddsync.yaml:4: metrics.zebra: unknown key; known here: delay, reread, backfill, concurrency, disable, custom
+    ddsync.yaml:4: metrics.zebra: unknown key; known here: delay, reread, backfill, concurrency, tiers, disable, custom
     ddsync.yaml:5: logs: unknown key; did you mean `log`?
     "#);
 }

@@ -16,8 +16,9 @@ use crate::client::aws::{Aws, AwsError, Class};
 use crate::config::Settings;
 use crate::model::declared::Declared;
 use crate::model::pipeline::{Finding, FindingKind, Pipeline, Stage, check_dependencies, group, stage_of};
-use crate::model::resource::{EndpointKind, Resource, ResourceKind};
-use crate::model::tag::TagKeys;
+use crate::model::resource::{EndpointKind, Resource, ResourceKind, Scope};
+use crate::model::series::sorted;
+use crate::model::tag::{TagKeys, tag};
 
 /// Endpoints that are described in one step.
 const STEP: usize = 200;
@@ -157,6 +158,10 @@ impl<'a> Round<'a> {
         findings.extend(declared::compare(&self.files, &pipelines, &resources, instances));
         findings.sort();
         let shaped_since = self.shapes(&pipelines, &resources, memory);
+        let textract = textract_tags(&pipelines, &resources, scope);
+        if !textract.is_empty() {
+            memory.see(TEXTRACT, &textract, now);
+        }
         let tracked = |resource: Resource| {
             let stage = stage_of(&resource, keys).unwrap_or_default().to_owned();
             Arc::new(Tracked { epochs: memory.epochs(&resource.arn), stage, resource })
@@ -167,6 +172,7 @@ impl<'a> Round<'a> {
             gone: memory.gone().into_iter().map(|(resource, until)| (tracked(resource), until)).collect(),
             pipelines,
             shaped_since,
+            textract: if textract.is_empty() { Arc::from([]) } else { memory.epochs(TEXTRACT) },
             findings,
             errors: self.errors.clone(),
             described: self.described,
@@ -299,6 +305,21 @@ impl<'a> Round<'a> {
             self.errors.push(error);
         }
     }
+}
+
+/// Stands for an ARN in the memory: what all pipelines of an account share has none.
+const TEXTRACT: &str = "textract";
+
+/// Tags of the account's Textract series; empty when no pipeline here declares that it calls Textract.
+fn textract_tags(pipelines: &[Pipeline], resources: &[Resource], scope: &Scope) -> Arc<[String]> {
+    let callers = pipelines.iter().filter(|pipeline| pipeline.stages.iter().any(|stage| stage.textract));
+    let mut tags: Vec<String> = callers.map(|pipeline| tag("shared_by", &pipeline.name)).collect();
+    if !tags.is_empty() {
+        let mut ids = resources.iter().map(Resource::account_id);
+        tags.push(tag("aws_account", ids.find(|id| !id.is_empty()).unwrap_or_default()));
+        tags.push(tag("region", &scope.region));
+    }
+    sorted(tags)
 }
 
 fn is_queue(resource: &Resource) -> bool {

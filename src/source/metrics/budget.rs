@@ -7,12 +7,17 @@ use serde::Serialize;
 
 use super::plan::{Query, Subject, billed, of_metric};
 use crate::config::settings::Limits;
-use crate::model::catalogue::{Metric, Tier};
+use crate::model::catalogue::{Metric, Target, Tier};
+use crate::model::pipeline::Pipeline;
+use crate::model::resource::EndpointKind;
 
 /// Seconds of an average month.
 const MONTH_SECONDS: f64 = 365.25 * 86_400.0 / 12.0;
 /// Giving up begins at this share of a limit, so that new pipelines do not go over it at once.
 const NEAR: f64 = 0.95;
+/// What was given up is taken back below this share, so that an endpoint that comes and goes does not switch metrics on
+/// and off.
+const EASY: f64 = 0.85;
 /// What the warm tier is slowed down to, step by step, in seconds. Lateness of every metric stays within the 15 minutes
 /// that the tier reads back.
 const SLOWER: [u64; 2] = [600, 900];
@@ -62,10 +67,10 @@ impl Fit {
     }
 }
 
-/// What a full plan of one scope asks for, by metric.
+/// What a full plan of one scope asks for, by metric, and the series that are computed of it.
 #[must_use]
-pub fn demands(catalogue: &[Metric], subjects: &[Subject], limits: &Limits) -> Demands {
-    let mut demands = Demands::new();
+pub fn demands(catalogue: &[Metric], subjects: &[Subject], pipelines: &[Pipeline], limits: &Limits) -> Demands {
+    let mut demands = computed(subjects, pipelines);
     for (index, metric) in (0_u16..).zip(catalogue) {
         let queries: Vec<Query> = of_metric(index, metric, subjects);
         let entry = demands.entry(metric.name.to_string()).or_insert((metric.tier, metric.shed, Demand::default()));
@@ -73,6 +78,33 @@ pub fn demands(catalogue: &[Metric], subjects: &[Subject], limits: &Limits) -> D
         entry.2.series += queries.len() as u64;
     }
     demands
+}
+
+/// Nothing is asked for what is computed, and none of it is given up.
+fn computed(subjects: &[Subject], pipelines: &[Pipeline]) -> Demands {
+    let there = subjects.iter().filter(|subject| subject.until == i64::MAX);
+    let count = |target: Target, kinds: &[EndpointKind]| {
+        let of =
+            |subject: &&Subject| subject.target == target && subject.kind.is_some_and(|kind| kinds.contains(&kind));
+        there.clone().filter(of).count()
+    };
+    let queues = count(Target::Endpoint, &[EndpointKind::Async]);
+    let endpoints = queues + count(Target::Endpoint, &[EndpointKind::RealTime, EndpointKind::Serverless]);
+    let waits = |pipeline: &&Pipeline| pipeline.stages.iter().any(|stage| stage.kinds.contains(&EndpointKind::Async));
+    [
+        ("mlpipeline.endpoint.drain_time", queues),
+        ("mlpipeline.endpoint.stall_minutes", queues),
+        ("mlpipeline.endpoint.status", endpoints),
+        ("mlpipeline.endpoint.in_service", endpoints),
+        (
+            "mlpipeline.endpoint.instances_desired",
+            count(Target::Variant, &[EndpointKind::Async, EndpointKind::RealTime]),
+        ),
+        ("mlpipeline.pipeline.bottleneck", queues),
+        ("mlpipeline.pipeline.lag", pipelines.iter().filter(waits).count()),
+    ]
+    .map(|(name, series)| (name.to_owned(), (Tier::Hot, None, Demand { billed: 0, series: series as u64 })))
+    .into()
 }
 
 /// Adds the demand of another scope.
@@ -85,9 +117,36 @@ pub fn add(total: &mut Demands, other: &Demands) {
 }
 
 /// The most that can be read within the limits: the warm tier is slowed first, then metrics are given up in the order of
-/// `shed` of [`Metric`], lowest first. The four backlog metrics never are.
+/// `shed` of [`Metric`], lowest first. The four backlog metrics never are. What was slowed or given up `before` stays so
+/// until there is room to spare.
 #[must_use]
-pub fn fit(demands: &Demands, hot_every: Duration, warm_every: Duration, limits: &Limits) -> Fit {
+pub fn fit(demands: &Demands, hot_every: Duration, warm_every: Duration, limits: &Limits, before: Option<&Fit>) -> Fit {
+    let needed = fit_below(NEAR, demands, hot_every, warm_every, limits, Floor::default());
+    let Some(before) = before.filter(|before| before.degraded(warm_every)) else { return needed };
+    let spared = fit_below(EASY, demands, hot_every, warm_every, limits, Floor::default());
+    let floor = Floor {
+        warm_every: before.warm_every.min(spared.warm_every),
+        given_up: before.given_up.len().min(spared.given_up.len()),
+    };
+    fit_below(NEAR, demands, hot_every, warm_every, limits, floor)
+}
+
+/// What is slowed and given up at least.
+#[derive(Debug, Clone, Copy, Default)]
+struct Floor {
+    warm_every: u64,
+    given_up: usize,
+}
+
+/// What can be read below `share` of the limits.
+fn fit_below(
+    share: f64,
+    demands: &Demands,
+    hot_every: Duration,
+    warm_every: Duration,
+    limits: &Limits,
+    floor: Floor,
+) -> Fit {
     let mut kept: BTreeSet<&str> = demands.keys().map(String::as_str).collect();
     let mut sheddable: Vec<(u8, &str)> =
         demands.iter().filter_map(|(name, (_, shed, _))| Some(((*shed)?, name.as_str()))).collect();
@@ -109,18 +168,18 @@ pub fn fit(demands: &Demands, hot_every: Duration, warm_every: Duration, limits:
     let series = |kept: &BTreeSet<&str>| -> u64 {
         kept.iter().filter_map(|name| demands.get(*name)).map(|(_, _, demand)| demand.series).sum()
     };
-    let dollars_over = |value: f64| limits.cloudwatch_dollars_per_month.is_some_and(|limit| value > limit * NEAR);
+    let dollars_over = |value: f64| limits.cloudwatch_dollars_per_month.is_some_and(|limit| value > limit * share);
     #[expect(clippy::cast_precision_loss, reason = "a count of series is far below 2^52")]
-    let series_over = |value: u64| limits.datadog_series.is_some_and(|limit| value as f64 > limit as f64 * NEAR);
+    let series_over = |value: u64| limits.datadog_series.is_some_and(|limit| value as f64 > limit as f64 * share);
 
-    let mut warm = warm_every.as_secs().max(1);
+    let mut warm = warm_every.as_secs().max(1).max(floor.warm_every);
     for slower in SLOWER {
         if dollars_over(dollars(&kept, warm)) {
             warm = warm.max(slower);
         }
     }
     let mut given_up = Vec::new();
-    while dollars_over(dollars(&kept, warm)) || series_over(series(&kept)) {
+    while given_up.len() < floor.given_up || dollars_over(dollars(&kept, warm)) || series_over(series(&kept)) {
         let Some((_, name)) = sheddable.pop() else { break };
         // A metric that costs nothing here is no use to give up.
         if demands.get(name).is_some_and(|(_, _, demand)| demand.series > 0) {
@@ -175,7 +234,31 @@ mod tests {
     }
 
     fn fitted(limits: &Limits) -> Fit {
-        fit(&demands(), Duration::from_mins(1), Duration::from_mins(5), limits)
+        fit(&demands(), Duration::from_mins(1), Duration::from_mins(5), limits, None)
+    }
+
+    #[test]
+    fn what_was_given_up_comes_back_when_there_is_room_to_spare() {
+        let next = |limit, before: &Fit| {
+            fit(&demands(), Duration::from_mins(1), Duration::from_mins(5), &limits(limit, None), Some(before))
+        };
+        let slowed = fitted(&limits(Some(56.0), None));
+        assert_eq!(slowed.warm_every, 600);
+        // Everything costs $61.36 a month: that is within 95 % of 65, and not within 85 % of it.
+        assert_eq!(fitted(&limits(Some(65.0), None)).warm_every, 300);
+        assert_eq!(next(Some(65.0), &slowed).warm_every, 600);
+        assert_eq!(next(Some(73.0), &slowed).warm_every, 300);
+        let given_up = fitted(&limits(None, Some(400)));
+        let roomy = |series| {
+            fit(
+                &demands(),
+                Duration::from_mins(1),
+                Duration::from_mins(5),
+                &limits(None, Some(series)),
+                Some(&given_up),
+            )
+        };
+        assert_eq!((roomy(540).given_up.len(), roomy(600).given_up.len()), (1, 0));
     }
 
     #[test]

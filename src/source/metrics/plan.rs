@@ -9,7 +9,7 @@ use crate::model::catalogue::{Column, Metric, TEXTRACT_OPERATIONS, Target, Tier}
 use crate::model::resource::{Endpoint, EndpointKind, ResourceKind, Variant};
 use crate::model::series::sorted;
 use crate::model::tag::tag;
-use crate::source::discover::{Inventory, Tracked};
+use crate::source::discover::{Epoch, Inventory, Tracked, epochs};
 
 /// Something that a metric may be asked of.
 #[derive(Debug, Clone)]
@@ -43,8 +43,8 @@ pub struct Subject {
 pub enum Owner {
     /// A tagged resource's, by minute.
     Resource(Arc<Tracked>),
-    /// The same at all times: what several pipelines share.
-    Shared(Arc<[String]>),
+    /// What several pipelines share: tags over time, never empty.
+    Shared(Arc<[Epoch]>),
 }
 
 impl Owner {
@@ -53,7 +53,7 @@ impl Owner {
     pub fn tags_at(&self, minute: i64) -> &Arc<[String]> {
         match self {
             Self::Resource(tracked) => tracked.tags_at(minute),
-            Self::Shared(tags) => tags,
+            Self::Shared(epochs) => epochs::at(epochs, minute),
         }
     }
 }
@@ -80,9 +80,8 @@ pub fn subjects(inventory: &Inventory) -> Vec<Subject> {
             ..subject
         }));
     }
-    let shared_by = textract_tags(inventory);
-    if !shared_by.is_empty() {
-        subjects.extend(TEXTRACT_OPERATIONS.iter().map(|operation| of_textract(operation, &shared_by)));
+    if !inventory.textract.is_empty() {
+        subjects.extend(TEXTRACT_OPERATIONS.iter().map(|operation| of_textract(operation, &inventory.textract)));
     }
     subjects
 }
@@ -98,18 +97,6 @@ fn of_tracked(tracked: &Arc<Tracked>) -> Vec<Subject> {
         ResourceKind::Stream => vec![of_resource(tracked, Target::Stream, name)],
         ResourceKind::Endpoint(_) | ResourceKind::Bucket | ResourceKind::Other(_) => Vec::new(),
     }
-}
-
-/// Tags of the account's Textract series; empty when no pipeline here declares that it calls Textract.
-fn textract_tags(inventory: &Inventory) -> Vec<String> {
-    let callers = inventory.pipelines.iter().filter(|pipeline| pipeline.stages.iter().any(|stage| stage.textract));
-    let mut tags: Vec<String> = callers.map(|pipeline| tag("shared_by", &pipeline.name)).collect();
-    if !tags.is_empty() {
-        let mut ids = inventory.resources.iter().map(|tracked| tracked.resource.account_id());
-        tags.push(tag("aws_account", ids.find(|id| !id.is_empty()).unwrap_or_default()));
-        tags.push(tag("region", &inventory.scope.region));
-    }
-    tags
 }
 
 impl Subject {
@@ -159,10 +146,13 @@ fn of_variant(tracked: &Arc<Tracked>, endpoint: &Endpoint, variant: &Variant) ->
     }
 }
 
-fn of_textract(operation: &str, tags: &[String]) -> Subject {
-    let mut tags = tags.to_vec();
-    tags.push(tag("operation", operation));
-    Subject::new(Target::TextractOperation, operation, Owner::Shared(sorted(tags)))
+fn of_textract(operation: &str, epochs: &[Epoch]) -> Subject {
+    let with_operation = |epoch: &Epoch| {
+        let tags = epoch.tags.iter().cloned().chain([tag("operation", operation)]);
+        Epoch { since: epoch.since, tags: sorted(tags.collect()) }
+    };
+    let epochs = epochs.iter().map(with_operation).collect();
+    Subject::new(Target::TextractOperation, operation, Owner::Shared(epochs))
 }
 
 /// The queries of a tier, all statistics of one metric of one subject side by side.

@@ -33,6 +33,8 @@ fn settings() -> Settings {
             backfill: seconds(3300),
             concurrency: 16,
             custom: Vec::new(),
+            hot: Vec::new(),
+            warm: Vec::new(),
             disable: Vec::new(),
         },
         schedules: Schedules {

@@ -35,7 +35,9 @@ fn inventory(resources: &[Resource]) -> Inventory {
     let scope = Scope { account: "prod".into(), region: "us-west-2".into() };
     let keys = TagKeys::default();
     let (mut pipelines, findings) = group(resources, &scope, &keys, &BTreeSet::new());
-    pipelines.iter_mut().for_each(|pipeline| resolve(&mut pipeline.stages));
+    for pipeline in &mut pipelines {
+        resolve(&mut pipeline.stages);
+    }
     let tracked = resources.iter().map(|resource| {
         let tags = sorted(vec![tag("pipeline", "Lease"), tag("endpoint", &resource.name)]);
         let stage = resource.tags.get("model").cloned().unwrap_or_default();
@@ -47,6 +49,7 @@ fn inventory(resources: &[Resource]) -> Inventory {
         gone: Vec::new(),
         shaped_since: vec![0; pipelines.len()],
         pipelines,
+        textract: [].into(),
         findings,
         errors: Vec::new(),
         described: 0,
