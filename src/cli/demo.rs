@@ -16,6 +16,12 @@ const RATE: f64 = 120.0;
 const MORNING: i64 = 1_788_854_400;
 /// How long the daemon may take beyond its time.
 const GRACE: Duration = Duration::from_mins(1);
+/// Profiles name endpoints and accounts too, and a machine in AWS knows credentials of its own.
+const NO_FILES: [(&str, &str); 3] = [
+    ("AWS_CONFIG_FILE", "/dev/null"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+];
 
 pub(super) async fn run(args: &DemoArgs) -> Outcome {
     let origin = DateTime::from_timestamp(MORNING, 0).unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
@@ -44,8 +50,35 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
         tell(&totals, &sim);
     }
     sim.stop().await;
-    // An unfinished account would be a defect of this program, not of the pretend company.
-    Ok(u8::from(!totals.points.balances() || totals.points.accepted == 0))
+    let shortfalls = shortfalls(&totals);
+    for shortfall in &shortfalls {
+        print::error(shortfall);
+    }
+    Ok(u8::from(!shortfalls.is_empty()))
+}
+
+/// What the demo promises and did not keep. Nothing goes wrong in the pretend company that the daemon does not mend, so
+/// each is a defect of this program.
+fn shortfalls(totals: &Totals) -> Vec<String> {
+    let points = &totals.points;
+    let errors: u64 = totals.errors.values().sum();
+    let most = totals.errors.iter().max_by_key(|(_, times)| **times).map_or("", |(message, _)| message.as_str());
+    let checks = [
+        (
+            !points.balances(),
+            format!("{} points were collected, and what became of them adds up to another number", points.collected),
+        ),
+        (points.accepted == 0, "Datadog accepted no point".to_owned()),
+        (points.pending > 0, format!("{} points were still pending at the end", points.pending)),
+        (errors > 0, format!("jobs met {errors} errors, most often: {most}")),
+    ];
+    checks.into_iter().filter(|(failed, _)| *failed).map(|(_, words)| words).collect()
+}
+
+/// Whether a variable of the environment could lead the daemon, or what it sends, off this machine.
+fn leads_away(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    name.ends_with("_PROXY") || ["AWS_", "DD_", "DDSYNC_"].iter().any(|start| name.starts_with(start))
 }
 
 fn configuration(sim: &Sim, state: &std::path::Path) -> String {
@@ -58,10 +91,10 @@ async fn daemon(sim: &Sim, config: &std::path::Path, minutes: u32) -> Result<Tot
     let child = tokio::process::Command::new(program)
         .args(["run", "--for", &format!("{minutes}m"), "--json", "--config"])
         .arg(config)
-        .env_remove("AWS_PROFILE")
-        .env_remove("DD_SITE")
-        .env_remove("DD_URL")
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| !leads_away(&name.to_string_lossy())))
         .envs(sim.environment())
+        .envs(NO_FILES)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -115,7 +148,14 @@ fn tell(totals: &Totals, sim: &Sim) {
 }
 
 async fn serve(sim: &Sim, config: &std::path::Path) -> Outcome {
-    for (name, value) in sim.environment() {
+    let foreign = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| leads_away(name));
+    let mut foreign: Vec<String> = foreign.collect();
+    foreign.sort();
+    if !foreign.is_empty() {
+        print::line(format_args!("unset {}", foreign.join(" ")));
+    }
+    let none = NO_FILES.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    for (name, value) in sim.environment().into_iter().chain(none) {
         print::line(format_args!("export {name}={value}"));
     }
     print::line(format_args!("export DDSYNC_CONFIG={}", config.display()));
@@ -144,5 +184,37 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What is left behind is a few kilobytes in the folder for temporary files.
         let _left = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::series::Fate;
+
+    #[test]
+    fn the_demo_fails_when_it_does_not_show_what_it_promises() {
+        let points = Fate { collected: 3, accepted: 2, unchanged: 1, ..Fate::default() };
+        let good = Totals { points: points.clone(), ..Totals::default() };
+        assert_eq!(shortfalls(&good), [""; 0]);
+        let wrong = |points: Fate| shortfalls(&Totals { points, ..Totals::default() });
+        assert_eq!(
+            wrong(Fate { collected: 4, pending: 1, ..points.clone() }),
+            ["1 points were still pending at the end"]
+        );
+        assert!(wrong(Fate { collected: 4, ..points }).iter().any(|words| words.contains("another number")));
+        assert_eq!(wrong(Fate::default()), ["Datadog accepted no point"]);
+        let errors = [("once".to_owned(), 1), ("often".to_owned(), 2)].into();
+        assert_eq!(shortfalls(&Totals { errors, ..good }), ["jobs met 3 errors, most often: often"]);
+    }
+
+    #[test]
+    fn what_leads_away_is_told_by_its_name() {
+        for name in ["AWS_ENDPOINT_URL_CLOUDWATCH", "DD_DD_URL", "DDSYNC_CLOCK", "https_proxy", "ALL_PROXY"] {
+            assert!(leads_away(name), "{name}");
+        }
+        for name in ["PATH", "HOME", "NO_COLOR", "LAWS_X", "PROXY"] {
+            assert!(!leads_away(name), "{name}");
+        }
     }
 }

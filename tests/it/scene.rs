@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use ddsync::clock;
 use ddsync::sim::{Clock, Options, Sim};
 use tempfile::TempDir;
@@ -32,7 +32,11 @@ pub(crate) struct Screen {
 impl Scene {
     /// The example company on a morning, its clock `rate` times as fast as the machine's.
     pub(crate) async fn at_rate(rate: f64) -> Self {
-        let origin = DateTime::from_timestamp(MORNING, 0).expect("an instant");
+        Self::at(DateTime::from_timestamp(MORNING, 0).expect("an instant"), rate).await
+    }
+
+    /// The example company at `origin`, its clock `rate` times as fast as the machine's.
+    pub(crate) async fn at(origin: DateTime<Utc>, rate: f64) -> Self {
         let options = Options { clock: Clock::scaled(origin, rate), ..Options::default() };
         let sim = Sim::start(options).await.expect("the company opens");
         let folder = tempfile::tempdir().expect("a folder");
@@ -90,9 +94,19 @@ impl Scene {
 
     /// Runs the program to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Screen {
-        let output = self.command(arguments).output().await.expect("the program runs");
+        self.screen(&self.command(arguments).output().await.expect("the program runs"))
+    }
+
+    /// What a person sees of a run that has ended.
+    pub(crate) fn screen(&self, output: &std::process::Output) -> Screen {
         let text = |bytes: &[u8]| self.redact(&String::from_utf8_lossy(bytes));
         Screen { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Starts the program and leaves it running, to be waited for with what it says.
+    pub(crate) fn start_heard(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
     }
 
     /// Starts the program and leaves it running.
