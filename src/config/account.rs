@@ -36,6 +36,13 @@ pub(super) fn read(root: &Section<'_>, env: &Environment, findings: &mut Finding
             );
             findings.problem(place, message);
         }
+        once_only(
+            &account,
+            section.get("role").map_or(&item.place, |field| &field.place),
+            &accounts,
+            &places,
+            findings,
+        );
         accounts.push(account);
         places.push(item.place);
     }
@@ -49,6 +56,28 @@ pub(super) fn read(root: &Section<'_>, env: &Environment, findings: &mut Finding
         findings.problem(&place, NO_REGION);
     }
     accounts
+}
+
+/// Resources that are read twice are paid for twice.
+fn once_only(account: &Account, place: &Place, known: &[Account], places: &[Place], findings: &mut Findings) {
+    let id = |account: &Account| account.role.as_deref().and_then(|role| role_account(role).ok().map(str::to_owned));
+    for (first, first_place) in known.iter().zip(places) {
+        let twice = account.regions.iter().filter(|region| first.regions.contains(region));
+        let twice: Vec<String> = twice.map(|region| quoted(region)).collect();
+        if twice.is_empty() {
+            continue;
+        }
+        let regions = twice.join(", ");
+        let by = format!("by {} already, on {}", quoted(&first.name), first_place.line_words());
+        if first.role == account.role {
+            let whose = account.role.as_ref().map_or("the credentials around the process", |_| "this role");
+            let message = format!("{regions} with {whose}: read {by}; give each its own `role` or `regions`");
+            findings.problem(place, message);
+        } else if id(account).is_some_and(|id_here| id(first) == Some(id_here)) {
+            let message = format!("{regions} of the same AWS account: read {by}; each read is paid for");
+            findings.warning(place, message);
+        }
+    }
 }
 
 fn region_of_environment(env: &Environment, findings: &mut Findings) -> Vec<String> {
@@ -85,14 +114,12 @@ fn note_region(region: &str, place: &Place, findings: &mut Findings) {
 }
 
 fn account(item: &Field<'_>, section: &Section<'_>, shared: &[String], findings: &mut Findings) -> Option<Account> {
-    let role = section.get("role").and_then(|field| {
-        let text = field.text(findings)?;
-        match role_account(text) {
-            Ok(id) => Some((text, id, field)),
-            Err(message) => {
-                field.problem(findings, message);
-                None
-            }
+    let typed = section.get("role").and_then(|field| Some((field, field.text(findings)?)));
+    let role = typed.and_then(|(field, text)| match role_account(text) {
+        Ok(id) => Some((text, id, field)),
+        Err(message) => {
+            field.problem(findings, message);
+            None
         }
     });
     let external_id =
@@ -126,7 +153,7 @@ fn account(item: &Field<'_>, section: &Section<'_>, shared: &[String], findings:
         }
         None => AMBIENT.to_owned(),
     };
-    Some(Account { name, role: role.map(|(text, _, _)| text.to_owned()), external_id, regions })
+    Some(Account { name, role: typed.map(|(_, text)| text.to_owned()), external_id, regions })
 }
 
 fn check_name(name: &str, field: &Field<'_>, findings: &mut Findings) {

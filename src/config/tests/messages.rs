@@ -131,6 +131,31 @@ accounts:
 }
 
 #[test]
+fn an_account_and_region_is_read_once() {
+    let text = r#"regions: [us-west-2, eu-west-1]
+accounts:
+  - {name: a, role: "arn:aws:iam::111122223333:role/a"}
+  - {name: b, role: "arn:aws:iam::111122223333:role/a", external_id: other, regions: [eu-west-1, us-east-1]}
+  - {name: c, role: "arn:aws:iam::111122223333:role/a", regions: [us-east-2]}
+  - {name: here}
+  - name: here_too
+    regions: [eu-west-1, us-west-2]
+"#;
+    insta::assert_snapshot!(problems(text), @r#"
+    ddsync.yaml:4: accounts[1].role: `eu-west-1` with this role: read by `a` already, on line 3; give each its own `role` or `regions`
+    ddsync.yaml:7: accounts[4]: `eu-west-1`, `us-west-2` with the credentials around the process: read by `here` already, on line 6; give each its own `role` or `regions`
+    "#);
+    let text = r#"regions: [us-west-2]
+accounts:
+  - {name: a, role: "arn:aws:iam::111122223333:role/a"}
+  - {name: b, role: "arn:aws:iam::111122223333:role/b"}
+  - {name: c, role: "arn:aws:iam::444455556666:role/a"}
+  - {name: here}
+"#;
+    insta::assert_snapshot!(warnings(text), @"ddsync.yaml:4: accounts[1].role: `us-west-2` of the same AWS account: read by `a` already, on line 3; each read is paid for");
+}
+
+#[test]
 fn durations_agree_with_one_another() {
     let text = "regions: [us-west-2]
 metrics:
