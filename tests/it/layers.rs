@@ -67,6 +67,12 @@ fn faults(path: &str, text: &str) -> Vec<String> {
     if let (Some(asked), false) = (asked, tells_time) {
         faults.push(format!("{path}: only clock.rs asks for the time, not {asked}"));
     }
+    // An endpoint of AWS in code would go before the environment's, or send what is signed to a stranger.
+    let sets_endpoint =
+        ["endpoint_url(", "endpoint_resolver("].into_iter().find(|call| code[..inline_tests(&code)].contains(call));
+    if let (Some(call), false) = (sets_endpoint, is_test_file(path)) {
+        faults.push(format!("{path}: endpoints of AWS come from the environment, not from {call}..)"));
+    }
     if path == "main.rs" && text.lines().count() >= MOST_LINES_OF_MAIN {
         faults.push(format!("{path}: {MOST_LINES_OF_MAIN} lines or more"));
     }
@@ -228,6 +234,16 @@ fn a_planted_violation_is_found() {
         ("queue.rs", "", "queue.rs: the module queue is not in the table"),
         ("model/utils.rs", "", "model/utils.rs: `utils` names nothing"),
         ("agent/x.rs", "fn f() { println!(\"x\") }", "agent/x.rs: only cli/print.rs prints, not println!"),
+        (
+            "client/aws.rs",
+            "aws_config::defaults(latest).endpoint_url(\"http://127.0.0.1\")",
+            "client/aws.rs: endpoints of AWS come from the environment, not from endpoint_url(..)",
+        ),
+        (
+            "client/aws.rs",
+            "builder.set_endpoint_url(url);\nmod tests {}",
+            "client/aws.rs: endpoints of AWS come from the environment, not from endpoint_url(..)",
+        ),
         ("sink/x.rs", "let now = chrono::Utc::now();", "sink/x.rs: only clock.rs asks for the time, not Utc::now"),
     ] {
         assert_eq!(faults(path, text), [fault], "{path}");
@@ -246,6 +262,7 @@ fn what_is_allowed_is_not_found() {
         ("config.rs", "//! Who reads it: [`crate::agent`].\nuse super::config::Settings;"),
         ("state/lock.rs", "fn f() { write!(file, \"x\").ok(); }"),
         ("client/aws.rs", "use super::aws::Api;"),
+        ("client/aws.rs", "// no endpoint_url(\nmod tests {\n    fn f() { x.endpoint_url(sim) }\n}"),
         ("sink/series.rs", "let now = clock.now();\nmod tests {\n    fn f() { Utc::now(); }\n}"),
     ] {
         assert_eq!(faults(path, text), [""; 0], "{path}");
