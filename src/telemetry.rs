@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 /// Tags of a record: key and raw value, in ascending order of key. The sink makes them legal.
 pub type Tags = Vec<(&'static str, String)>;
@@ -276,10 +277,13 @@ pub fn init_tracing(filter: &str, json: bool, ansi: bool) -> Result<(), TracingE
     done.map_err(|error| TracingError::Twice(error.to_string()))
 }
 
+/// Answers as they came, with the keys of assumed roles when `LOG_SENSITIVE_BODIES` is in the environment.
+const BODIES: &str = "aws_smithy_runtime::client::orchestrator::http";
+
 fn parse_filter(filter: &str) -> Result<EnvFilter, TracingError> {
-    EnvFilter::builder()
-        .parse(filter)
-        .map_err(|error| TracingError::Filter { filter: filter.to_owned(), reason: error.to_string() })
+    let wrong = |error: ParseError| TracingError::Filter { filter: filter.to_owned(), reason: error.to_string() };
+    let silent = format!("{BODIES}=off").parse().map_err(wrong)?;
+    Ok(EnvFilter::builder().parse(filter).map_err(wrong)?.add_directive(silent))
 }
 
 #[cfg(test)]

@@ -17,4 +17,5 @@ mod readme;
 mod recorder;
 mod scene;
 mod screens;
+mod secrets;
 mod truth;
