@@ -158,17 +158,67 @@ mod tests {
             .build()
     }
 
+    /// What CloudWatch has for one query: whether that is all, and a value for some minutes.
+    type Held = (bool, Vec<(i64, f64)>);
+
+    fn held() -> impl Strategy<Value = Held> {
+        let minutes = proptest::collection::btree_map(0_i64..40, -1e6..1e6_f64, 0..30);
+        (any::<bool>(), minutes.prop_map(|points| points.into_iter().map(|(m, value)| (m * 60, value)).collect()))
+    }
+
+    fn last_word(complete: bool, dice: usize) -> StatusCode {
+        if complete {
+            StatusCode::Complete
+        } else {
+            [StatusCode::PartialData, StatusCode::InternalError, StatusCode::Forbidden][dice % 3].clone()
+        }
+    }
+
+    /// Deals each query's points onto pages: cut in any place, the pieces in order, other queries' between them, an
+    /// empty piece here and there. Any piece but the last may say anything, as it does not know yet.
+    fn deal(all: &[Held], pages: usize, dice: &mut impl Iterator<Item = usize>) -> Vec<Vec<MetricDataResult>> {
+        let mut dealt = vec![Vec::new(); pages];
+        let mut roll = |below: usize| dice.next().unwrap_or(0) % below;
+        for (index, (complete, points)) in all.iter().enumerate() {
+            let last = roll(pages);
+            let mut left = points.as_slice();
+            for page in &mut dealt[..last] {
+                let (piece, rest) = left.split_at(roll(left.len() + 1));
+                left = rest;
+                let status =
+                    [StatusCode::PartialData, StatusCode::Complete, StatusCode::InternalError][roll(3)].clone();
+                if !piece.is_empty() || roll(2) == 0 {
+                    page.push(result(index, status, piece));
+                }
+            }
+            dealt[last].push(result(index, last_word(*complete, roll(3)), left));
+        }
+        for page in &mut dealt {
+            let turns = roll(page.len() + 1);
+            page.rotate_left(turns);
+        }
+        dealt
+    }
+
     proptest! {
         #[test]
-        fn for_all_cuts_pages_merge_to_what_one_page_says(minutes in 0_i32..30, cut in 0_usize..30) {
-            let points: Vec<(i64, f64)> = (0..minutes).map(|m| (i64::from(m) * 60, f64::from(m))).collect();
-            let cut = cut.min(points.len());
-            let mut pages = Merged::new(1);
-            pages.add(vec![result(0, StatusCode::PartialData, &points[..cut])]);
-            pages.add(vec![result(0, StatusCode::Complete, &points[cut..])]);
-            let mut page = Merged::new(1);
-            page.add(vec![result(0, StatusCode::Complete, &points)]);
-            prop_assert_eq!(pages.finish(), page.finish());
+        fn for_all_ways_to_cut_them_pages_merge_to_what_one_page_says(
+            all in proptest::collection::vec(held(), 0..12),
+            pages in 1_usize..9,
+            dice in proptest::collection::vec(any::<usize>(), 400),
+        ) {
+            let mut merged = Merged::new(all.len());
+            for page in deal(&all, pages, &mut dice.into_iter()) {
+                merged.add(page);
+            }
+            let mut page = Merged::new(all.len());
+            let whole = all.iter().enumerate();
+            page.add(whole.map(|(index, (complete, points))| result(index, last_word(*complete, 0), points)).collect());
+            let merged = merged.finish();
+            prop_assert_eq!(&merged, &page.finish());
+            // And both are what was held.
+            let held: Vec<Answer> = all.into_iter().map(|(complete, points)| Answer { complete, points }).collect();
+            prop_assert_eq!(merged, held);
         }
     }
 
