@@ -25,7 +25,7 @@ const DERIVED: [&str; 4] = [
     "mlpipeline.pipeline.bottleneck",
 ];
 
-static MOTO: LazyLock<Server> = LazyLock::new(|| {
+pub(crate) static MOTO: LazyLock<Server> = LazyLock::new(|| {
     let arguments = |port: u16| ["-H", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned).into();
     Server::start("moto_server", arguments, |_| Vec::new())
 });
@@ -43,7 +43,7 @@ static MINISTACK: LazyLock<Server> = LazyLock::new(|| {
 });
 
 /// A client that no proxy of the environment leads away.
-fn loopback() -> reqwest::Client {
+pub(crate) fn loopback() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().expect("a client")
 }
 

@@ -18,4 +18,5 @@ mod recorder;
 mod scene;
 mod screens;
 mod secrets;
+mod shared_state;
 mod truth;
