@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod daemon;
+mod declared;
 mod demo;
 mod deploy;
 mod emulators;
