@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, InvalidHeaderValue};
 use reqwest::{RequestBuilder, redirect};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::config::Secret;
@@ -124,9 +124,8 @@ impl Client {
             .header(CONTENT_TYPE, "application/json")
             .header(CONTENT_ENCODING, encoding)
             .body(body);
-        let answer = self.send(request, "DD_API_KEY").await?;
         // An intake that answers 202 and lists errors has not taken everything.
-        match error::listed(&answer) {
+        match error::listed(&self.send(request, "DD_API_KEY").await?) {
             Some(errors) => Err(SendError::BadRequest { status: 202, answer: self.quote(&errors) }),
             None => Ok(()),
         }
@@ -163,7 +162,7 @@ impl Client {
         self.send(request, "DD_API_KEY").await.map(drop)
     }
 
-    async fn send(&self, request: RequestBuilder, keys: &'static str) -> Result<Bytes, SendError> {
+    async fn send(&self, request: RequestBuilder, keys: &'static str) -> Result<Value, SendError> {
         let unreachable = |error: reqwest::Error| SendError::Unreachable {
             base_url: self.base_url.clone(),
             // reqwest says "error sending request"; the cause says why.
@@ -183,11 +182,12 @@ impl Client {
                 break;
             }
         }
-        if (200..300).contains(&status) {
-            return Ok(answer.into());
-        }
         let place = error::Place { keys, site: &self.site, base_url: &self.base_url };
-        Err(error::classify(status, &headers, self.quote(&String::from_utf8_lossy(&answer)), &place))
+        let quoted = || self.quote(&String::from_utf8_lossy(&answer));
+        match error::said(&answer) {
+            Some(said) if (200..300).contains(&status) => Ok(said),
+            _ => Err(error::classify(status, &headers, quoted(), &place)),
+        }
     }
 
     fn quote(&self, answer: &str) -> String {

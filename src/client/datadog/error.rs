@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::config::Secret;
 
@@ -45,7 +45,7 @@ pub enum SendError {
         /// The start of the answer, without control characters.
         answer: String,
     },
-    /// A redirect or another status that the API does not give: something else answers there.
+    /// A redirect, a 2xx that is no JSON, or a status that the API does not give: something else answers there.
     #[error("unexpected answer of {base_url} (HTTP {status}): {answer}; check `datadog.base_url` and `datadog.site`")]
     Misdirected {
         /// As answered.
@@ -124,7 +124,7 @@ pub(super) struct Place<'a> {
     pub(super) base_url: &'a str,
 }
 
-/// The class of a status that is not 2xx. `answer` is already quoted.
+/// The class of an answer that is no yes. `answer` is already quoted.
 pub(super) fn classify(status: u16, headers: &HeaderMap, answer: String, place: &Place<'_>) -> SendError {
     let base_url = place.base_url.to_owned();
     match status {
@@ -149,17 +149,20 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     seconds(RETRY_AFTER.as_str()).or_else(|| seconds("x-ratelimit-reset"))
 }
 
+/// What an answer says; `None` when Datadog cannot have said it. A login page of the network answers 200 to everything.
+pub(super) fn said(answer: &[u8]) -> Option<Value> {
+    if answer.trim_ascii().is_empty() { Some(Value::Null) } else { serde_json::from_slice(answer).ok() }
+}
+
 /// The errors that an answer of the intake lists, if any.
-pub(super) fn listed(answer: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(default)]
-        errors: Vec<serde_json::Value>,
+pub(super) fn listed(answer: &Value) -> Option<String> {
+    let text = |error: &Value| error.as_str().map_or_else(|| error.to_string(), str::to_owned);
+    match answer.get("errors")? {
+        Value::Null => None,
+        Value::Array(errors) if errors.is_empty() => None,
+        Value::Array(errors) => Some(errors.iter().map(text).collect::<Vec<_>>().join("; ")),
+        other => Some(text(other)),
     }
-    let answer: Answer = serde_json::from_slice(answer).ok()?;
-    let texts = answer.errors.iter().map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned));
-    let text = texts.collect::<Vec<_>>().join("; ");
-    (!answer.errors.is_empty()).then_some(text)
 }
 
 /// The start of an answer: no control characters, no keys, at most [`MAX_QUOTE_CHARS`] characters.

@@ -60,6 +60,21 @@ async fn every_status_has_its_class() {
     }
     let error = answered(202, &[], r#"{"errors":["metric name is bad"]}"#).await;
     assert_eq!(error.to_string(), "datadog refused the request (HTTP 202): metric name is bad");
+    let error = answered(202, &[], r#"{"errors":"all of it"}"#).await;
+    assert_eq!(error.to_string(), "datadog refused the request (HTTP 202): all of it");
+}
+
+#[tokio::test]
+async fn a_yes_that_datadog_cannot_have_said_is_none() {
+    for (status, page) in [(200, "<html>Please log in</html>"), (202, "OK"), (202, "{\"errors\":["), (200, "\u{0}")] {
+        let error = answered(status, &[], page).await;
+        assert_eq!((error.tag(), error.is_retriable()), ("misdirected", false), "{page}: {error}");
+    }
+    for yes in ["{\"errors\":[]}", "{\"errors\":null}", "{\"status\":\"ok\"}", "", "\r\n"] {
+        let url = serve(Router::new().route("/api/v2/series", any(move || async move { yes }))).await;
+        let client = Client::new(&settings(&url)).unwrap();
+        client.send_series(Bytes::from_static(b"{}"), Compression::Gzip).await.unwrap();
+    }
 }
 
 #[tokio::test]
