@@ -171,8 +171,7 @@ impl Client {
         let request = request.header("DD-API-KEY", self.api_key.clone());
         let sent = self.clock.now();
         let mut response = request.send().await.map_err(unreachable)?;
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
-        self.skew.note(date, sent, self.clock.now());
+        let received = self.clock.now();
         let status = response.status().as_u16();
         let headers: HeaderMap = response.headers().clone();
         let mut answer = Vec::new();
@@ -184,7 +183,12 @@ impl Client {
         }
         let place = error::Place { keys, site: &self.site, base_url: &self.base_url };
         let quoted = || self.quote(&String::from_utf8_lossy(&answer));
-        match error::said(&answer) {
+        let said = error::said(&answer);
+        if said.is_some() {
+            let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+            self.skew.note(date, sent, received);
+        }
+        match said {
             Some(said) if (200..300).contains(&status) => Ok(said),
             _ => Err(error::classify(status, &headers, quoted(), &place)),
         }

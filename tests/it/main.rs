@@ -11,6 +11,7 @@ mod emulators;
 mod judges;
 mod kill;
 mod layers;
+mod lies;
 mod process;
 mod program;
 mod python;

@@ -13,6 +13,9 @@ use crate::model::resource::Scope;
 /// Longest excerpt of AWS's own words in an error, in characters.
 const MAX_DETAIL: usize = 300;
 
+/// What to look at when somebody else answered.
+const NOT_AWS: &str = "check AWS_ENDPOINT_URL and the proxies on the way";
+
 /// A call failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub struct AwsError {
@@ -115,11 +118,14 @@ impl AwsError {
             SdkError::ServiceError(context) => {
                 let meta = context.err();
                 let status = context.raw().status().as_u16();
-                let detail = meta.message().unwrap_or_default().to_owned();
+                let detail = match (meta.code(), meta.message()) {
+                    (None, None) => format!("HTTP {status}, and nothing that AWS says; {NOT_AWS}"),
+                    (_, message) => message.unwrap_or_default().to_owned(),
+                };
                 (api, by_code(meta.code().unwrap_or_default(), status, &detail), detail)
             }
             SdkError::ConstructionFailure(_) => (api, Class::Refused, innermost(error)),
-            SdkError::ResponseError(_) => (api, Class::Server, innermost(error)),
+            SdkError::ResponseError(_) => (api, Class::Server, format!("{}; {NOT_AWS}", innermost(error))),
             _ => unsent(api, error),
         };
         Self { scope: scope.clone(), api, class, detail: excerpt(&detail) }
