@@ -180,7 +180,7 @@ pub fn run(cli: &Cli) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| CommandError::Failed(format!("no threads to run on: {error}")))?;
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         match &cli.command {
             Command::Demo(args) => demo::run(args).await,
             Command::Run(args) => Box::pin(run::run(args, cli.verbose)).await,
@@ -193,5 +193,9 @@ pub fn run(cli: &Cli) -> Outcome {
             Command::Health(args) => health::run(args).await,
             Command::Completions { shell } => Ok(completions::run(*shell)),
         }
-    })
+    })?;
+    match print::lost() {
+        Some(reason) => Err(CommandError::Failed(format!("standard output is not whole: {reason}"))),
+        None => Ok(code),
+    }
 }

@@ -1,7 +1,8 @@
 //! The only place that prints. Colours are dropped where the screen has none, or `NO_COLOR` is set.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -13,15 +14,34 @@ const DIM: Style = Style::new().dimmed();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default().bold();
 
+/// Why standard output is not whole.
+static LOST: OnceLock<String> = OnceLock::new();
+
 /// A line on standard output. A reader that has gone away is no error.
 pub fn line(text: impl Display) {
-    let _gone = writeln!(anstream::stdout(), "{text}");
+    written(writeln!(anstream::stdout(), "{text}"));
 }
 
 /// Text as it is, on standard output.
 pub fn raw(bytes: &[u8]) {
     let mut out = anstream::stdout();
-    let _gone = out.write_all(bytes).and_then(|()| out.flush());
+    written(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+fn written(result: std::io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // The first reason is the one to tell.
+        let _known = LOST.set(error.to_string());
+    }
+}
+
+/// Writes out what is left; why standard output is not whole, if it is not.
+#[must_use]
+pub fn lost() -> Option<&'static str> {
+    written(anstream::stdout().flush());
+    LOST.get().map(String::as_str)
 }
 
 /// A heading on standard output.

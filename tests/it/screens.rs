@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::scene::Scene;
+use crate::{program::command, scene::Scene};
 
 #[tokio::test]
 async fn help() {
@@ -94,6 +94,22 @@ async fn completions() {
     assert_eq!(screen.code, Some(0));
     assert!(screen.stdout.starts_with("_ddsync()"), "{}", screen.stdout.get(..80).unwrap_or_default());
     assert!(screen.stdout.contains("complete -F _ddsync"));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    for arguments in [&["metrics", "--json"][..], &["completions", "bash"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+        let output = command(env!("CARGO_BIN_EXE_ddsync")).args(arguments).stdout(full).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said, "error: standard output is not whole: No space left on device (os error 28)\n");
+        assert_eq!(output.status.code(), Some(1));
+        // Whoever reads only the first line has what they want.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = command(env!("CARGO_BIN_EXE_ddsync")).args(arguments).stdout(writer).output().expect("it runs");
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    }
 }
 
 #[tokio::test]
