@@ -117,6 +117,7 @@ impl Store {
                 let since = clock.now().to_rfc3339_opts(SecondsFormat::Secs, true);
                 let file = lock::take(folder, &format!("{holder}, since {since}"))
                     .map_err(|refused| refused.into_error(location))?;
+                place::sweep(folder);
                 (place::folder(folder), Guard::Lock(file))
             }
             StateLocation::S3 { bucket, prefix } => (place::s3(bucket, prefix), Guard::Conditional),

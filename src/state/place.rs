@@ -25,6 +25,30 @@ pub(super) fn folder(folder: &std::path::Path) -> Result<Place, String> {
     Ok((Arc::new(store), Path::default()))
 }
 
+/// Removes what writes that were killed have left: the store writes an object `x.json` as `x.json#1` first. The folder
+/// has to be locked.
+pub(super) fn sweep(folder: &std::path::Path) {
+    // job/account/region.json#1: no deeper, whatever folder somebody has named.
+    sweep_to(2, folder);
+}
+
+fn sweep_to(depth: u32, folder: &std::path::Path) {
+    let staged = |name: &str| {
+        let number = name.split_once(".json#").map_or("", |(_, number)| number);
+        !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
+    };
+    // What cannot be listed or removed harms nobody, and a folder that cannot be written is told at the first save.
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let kind = entry.file_type();
+        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) && depth > 0 {
+            sweep_to(depth - 1, &entry.path());
+        } else if kind.is_ok_and(|kind| kind.is_file()) && entry.file_name().to_str().is_some_and(staged) {
+            let _kept = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// A folder that nobody has made yet, seen by a reader, who must not make it.
 pub(super) fn nothing() -> Place {
     (Arc::new(InMemory::new()), Path::default())

@@ -122,8 +122,16 @@ async fn a_write_that_was_killed_leaves_the_old_object() {
     store.save(&key(), &FIRST).await.unwrap();
     drop(store);
     // What is left when the process dies before it renames: the staged file, half of it written.
-    std::fs::write(dir.path().join("hot/prod/us-west-2.json#1"), "{\"version\":1,\"wri").unwrap();
+    let staged = dir.path().join("hot/prod/us-west-2.json#1");
+    std::fs::write(&staged, "{\"version\":1,\"wri").unwrap();
+    let others = ["notes.json#draft", "hot/prod/deep/x.json#1"].map(|name| dir.path().join(name));
+    std::fs::create_dir_all(dir.path().join("hot/prod/deep")).unwrap();
+    others.iter().for_each(|other| std::fs::write(other, "").unwrap());
+    Store::peek(&location).unwrap();
+    assert!(staged.exists(), "a reader removes nothing");
     let store = Store::open(&location, "b", Clock::Real).unwrap();
+    assert!(!staged.exists());
+    assert!(others.iter().all(|other| other.exists()));
     assert_eq!(loaded(&store).await, Some(FIRST));
     store.save(&key(), &SECOND).await.unwrap();
     assert_eq!(loaded(&store).await, Some(SECOND));
