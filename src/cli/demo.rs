@@ -1,5 +1,6 @@
 //! `ddsync demo`: the daemon against a pretend company, both on this machine, over real HTTP.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -174,8 +175,13 @@ struct Folder(std::path::PathBuf);
 
 impl Folder {
     fn new() -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("ddsync-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
+        Self::named(&format!("ddsync-demo-{}-{:08x}", std::process::id(), rand::random::<u32>()))
+    }
+
+    /// In a folder that everybody may write to, a name may be taken by what leads elsewhere: it has to be new, and ours.
+    fn named(name: &str) -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
 }
@@ -189,6 +195,7 @@ impl Drop for Folder {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::model::series::Fate;
 
@@ -206,6 +213,16 @@ mod tests {
         assert_eq!(wrong(Fate::default()), ["Datadog accepted no point"]);
         let errors = [("once".to_owned(), 1), ("often".to_owned(), 2)].into();
         assert_eq!(shortfalls(&Totals { errors, ..good }), ["jobs met 3 errors, most often: often"]);
+    }
+
+    #[test]
+    fn the_folder_is_new_and_nobody_elses() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = Folder::new().unwrap();
+        assert_eq!(std::fs::metadata(&folder.0).unwrap().permissions().mode() & 0o777, 0o700);
+        let name = folder.0.file_name().unwrap().to_str().unwrap();
+        assert_eq!(Folder::named(name).err().map(|error| error.kind()), Some(std::io::ErrorKind::AlreadyExists));
     }
 
     #[test]
