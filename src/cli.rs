@@ -96,7 +96,7 @@ struct RunArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// Stop after this time, for example 10m, and print a summary.
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
     duration: Option<std::time::Duration>,
     /// With --for: print the summary as one JSON object.
     #[arg(long, requires = "duration")]
@@ -169,6 +169,14 @@ struct MetricsArgs {
     /// As one JSON array.
     #[arg(long)]
     json: bool,
+}
+
+/// The longest `--for`; what is meant to be longer is meant to be for ever.
+const MAX_TIME: std::time::Duration = std::time::Duration::from_hours(366 * 24);
+
+fn parse_time(text: &str) -> Result<std::time::Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time > MAX_TIME { Err("more than 366 days; leave `--for` out to run for ever".to_owned()) } else { Ok(time) }
 }
 
 /// Runs a command.

@@ -118,6 +118,9 @@ async fn a_wrong_command_line() {
     let screen = scene.run(&["onec"]).await;
     assert_eq!(screen.code, Some(2));
     insta::assert_snapshot!(screen.whole());
+    let screen = scene.run(&["run", "--for", "9999999999y"]).await;
+    assert_eq!(screen.code, Some(2));
+    assert!(screen.stderr.contains("more than 366 days; leave `--for` out to run for ever"), "{}", screen.stderr);
 }
 
 /// Keys and types, the first of each list, and of the maps with keys of their own (`by`) one for all.
