@@ -126,7 +126,9 @@ async fn a_write_that_was_killed_leaves_the_old_object() {
     std::fs::write(&staged, "{\"version\":1,\"wri").unwrap();
     let others = ["notes.json#draft", "hot/prod/deep/x.json#1"].map(|name| dir.path().join(name));
     std::fs::create_dir_all(dir.path().join("hot/prod/deep")).unwrap();
-    others.iter().for_each(|other| std::fs::write(other, "").unwrap());
+    for other in &others {
+        std::fs::write(other, "").unwrap();
+    }
     Store::peek(&location).unwrap();
     assert!(staged.exists(), "a reader removes nothing");
     let store = Store::open(&location, "b", Clock::Real).unwrap();
