@@ -266,6 +266,10 @@ pub async fn collect(
             break;
         }
     }
+    if collected.coverage.complete == 0 {
+        // What refuses everything may not be CloudWatch at all: nothing is left out for it.
+        collected.errors.append(&mut collected.refused);
+    }
     derive(poll, &mut lock(recent), &mut collected);
     Some(collected)
 }
