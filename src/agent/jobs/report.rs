@@ -95,7 +95,7 @@ impl Jobs {
     }
 
     /// The last words of a process that stops: what was counted since the last report, to Datadog and to the Agent.
-    /// Gives up after [`LAST_WORDS`].
+    /// Gives up after some seconds.
     pub async fn finish(&self) {
         if tokio::time::timeout(LAST_WORDS, self.report()).await.is_err() {
             tracing::warn!("the last report was not delivered in time");
