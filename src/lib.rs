@@ -16,8 +16,10 @@
 //! | [`agent`] | the daemon: jobs on schedules, health, shutdown; `agent/jobs/` says what each job does |
 //! | [`source`] | what is read: discovery, metrics |
 //! | [`sink`] | what is sent: series, metadata, the local Agent |
+//! | [`provision`] | dashboards, monitors and SLOs from templates: what should be, against what is; `apply` alone writes |
 //! | [`client`] | AWS and Datadog: authentication, paging, limits, retries |
 //! | [`model`] | pipelines and stages, tags, the catalogue of metrics, series and points; pure |
+//! | [`query`] | Datadog's metric query language, the part that templates use: parsed, printed, evaluated; pure |
 //! | [`config`] | the file as typed, and the settings as meant |
 //! | [`state`] | checkpoints in a folder or in S3 |
 //! | [`telemetry`] | what this program says about itself |
@@ -32,6 +34,8 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod model;
+pub mod provision;
+pub mod query;
 pub mod sim;
 pub mod sink;
 pub mod source;

@@ -1,0 +1,7 @@
+//! Dashboards, monitors and SLOs from templates: what should be, compared with what Datadog has, and made so.
+//!
+//! Everything here is pure but for `apply`, the only part that talks to Datadog. Ownership lives inside the objects
+//! (see [`object::Mark`]), so there is no state to lose.
+
+pub mod object;
+pub mod plan;

@@ -1,0 +1,124 @@
+//! The plan: a value that says exactly what will be done, object by object, field by field.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::provision::object::{Identity, Kind};
+
+/// What is to be done so that Datadog has what should be there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this object.
+    pub version: u32,
+    /// Which installation.
+    pub namespace: String,
+    /// In the order in which they are carried out.
+    pub steps: Vec<Step>,
+    /// Objects that are as they should be.
+    pub unchanged: usize,
+    /// What people added to our objects, which stays.
+    pub extras: Vec<Extra>,
+    /// What deserves a look, a line each.
+    pub findings: Vec<String>,
+}
+
+/// One object, and what is done with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What it is.
+    pub kind: Kind,
+    /// Which one.
+    pub identity: Identity,
+    /// What a person knows it by.
+    pub title: String,
+    /// What is done.
+    pub action: Action,
+    /// [`Live::fingerprint`](crate::provision::object::Live::fingerprint) of the object that the decision was made on;
+    /// `None` when there was none.
+    pub was: Option<String>,
+}
+
+/// What is done with an object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It is made.
+    Create {
+        /// Whole, with the mark; references to objects that do not exist yet are still open.
+        body: Value,
+    },
+    /// It is written anew under its id.
+    Update {
+        /// Datadog's id.
+        id: String,
+        /// Whole, with the mark.
+        body: Value,
+        /// What differs.
+        fields: Vec<FieldChange>,
+        /// Why.
+        cause: Cause,
+    },
+    /// It is deleted and made anew, since Datadog cannot change what has to change.
+    Recreate {
+        /// Datadog's id of the old one.
+        id: String,
+        /// Whole, with the mark.
+        body: Value,
+        /// What Datadog cannot change.
+        because: String,
+    },
+    /// It is deleted.
+    Delete {
+        /// Datadog's id.
+        id: String,
+        /// Why.
+        because: String,
+    },
+    /// It should be changed and is not.
+    Blocked {
+        /// Datadog's id.
+        id: String,
+        /// Why not, and what to do.
+        because: String,
+    },
+}
+
+/// Why an object is written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Something else should be there than what was last written.
+    Change,
+    /// Somebody changed what was written.
+    Drift,
+    /// It becomes ours.
+    Adopt,
+    /// What it is about has vanished: it is marked and kept for a while.
+    Gone,
+    /// What it is about has come back.
+    Back,
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// For example `options.thresholds.critical` or `widgets[2].definition.title`.
+    pub path: String,
+    /// As Datadog has it; null when it has nothing.
+    pub old: Value,
+    /// As it should be.
+    pub new: Value,
+}
+
+/// What a person added to one of our objects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Extra {
+    /// What it is.
+    pub kind: Kind,
+    /// Which one.
+    pub identity: Identity,
+    /// Where in it.
+    pub path: String,
+    /// What.
+    pub value: Value,
+}

@@ -1,0 +1,1 @@
+//! Datadog's metric query language, the part that monitors, dashboards and SLOs use: parsed, printed, evaluated. Pure.
