@@ -1,4 +1,4 @@
-//! Datadog's metric query language, the part that monitors, dashboards and SLOs use: parsed and printed. Pure.
+//! Datadog's metric query language, the part that monitors, dashboards and SLOs use: parsed, printed, evaluated. Pure.
 //!
 //! ```text
 //! max(last_10m):max:ddsync.age{pipeline:lease,!stage:ocr} by {stage}.rollup(max, 60) > 900
@@ -15,6 +15,7 @@
 use std::fmt;
 
 mod ast;
+mod eval;
 mod filter;
 mod functions;
 mod lex;
@@ -25,6 +26,7 @@ mod print;
 mod tests;
 
 pub use ast::{Aggregation, Argument, Expr, Fill, MAX_NESTING, MAX_TERMS, Method, Modifier, Operator, Selector};
+pub use eval::{Group, Kind, NO_VALUE, Stored, Verdict, evaluate, evaluate_monitor};
 pub use filter::{Filter, Pattern};
 pub use monitor::{Change, Comparator, Composite, Fold, MonitorQuery, parse_monitor};
 pub use parse::{parse, parse_formula};
@@ -36,6 +38,13 @@ pub struct Unchecked {
     pub at: Option<usize>,
     /// A lowercase fragment: what is not known.
     pub what: String,
+}
+
+impl Unchecked {
+    /// Known by name, but not what it amounts to.
+    fn value(what: impl Into<String>) -> Self {
+        Self { at: None, what: what.into() }
+    }
 }
 
 impl fmt::Display for Unchecked {

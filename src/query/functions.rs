@@ -89,3 +89,8 @@ pub(super) fn ranking(name: &str) -> Option<Ranking<'_>> {
 pub(super) fn ungroups(name: &str) -> bool {
     matches!(name, "count_nonzero" | "count_not_null" | "dt")
 }
+
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|(name, ..)| *name)
+}
