@@ -7,7 +7,7 @@ use super::functions;
 
 /// How deep parentheses, calls and negations may be nested.
 pub const MAX_NESTING: usize = 50;
-/// How many series, numbers and operators a query may have, and how many tags a filter.
+/// How many series, numbers, calls, tags and modifiers a query may have, all together.
 pub const MAX_TERMS: usize = 250;
 
 /// Something that has a value over time.

@@ -58,7 +58,6 @@ impl<'t> Parser<'t> {
     ) -> Result<Expr, Unchecked> {
         let mut left = operand(self)?;
         while let Some((_, op)) = operators.iter().find(|(sign, _)| self.cursor.eat(sign)) {
-            self.cursor.term()?;
             let right = operand(self)?;
             left = Expr::Binary { op: *op, left: Box::new(left), right: Box::new(right) };
         }

@@ -101,7 +101,8 @@ fn nesting_and_length_have_a_limit() {
     assert!(printed_monitor(&"!".repeat(100_000)).contains("more than 50 levels"));
 
     let long = |operators: usize| "1".to_owned() + &"+1".repeat(operators);
-    assert!(parse(&long(MAX_TERMS / 2 - 1)).is_ok());
+    assert!(parse(&long(MAX_TERMS - 1)).is_ok_and(|expr| parse(&expr.to_string()) == Ok(expr)));
+    assert!(printed(&long(MAX_TERMS)).contains("more than 250 terms"));
     assert!(printed(&long(100_000)).contains("more than 250 terms"));
     assert!(printed(&format!("avg:a{{x IN ({})}}", "y,".repeat(100_000))).contains("more than 250 terms"));
     assert!(printed(&format!("avg:a{{*}}{}", ".weighted()".repeat(100_000))).contains("more than 250 terms"));
@@ -162,6 +163,7 @@ fn a_monitor_of_something_else_is_not_checked() {
         ("change(last_5m):avg:a{*} > 5", "`last_5m`, which is no way to look at a window at character 8"),
         ("error_budget(\"\").over(\"30d\") > 75", "the id of an SLO at character 14"),
         ("error_budget(\"a\").over(\"30h\") > 75", "an SLO over part of a day at character 18"),
+        ("error_budget(\"a\").over(\"+30d\") > 75", "the time `+30d` at character 24"),
         ("burn_rate(\"a\").over(\"30d\") > 75", "`>` where `.long_window(` was expected at character 28"),
         ("123 && ", "the end where the id of a monitor was expected at character 8"),
     ] {

@@ -44,7 +44,7 @@ pub fn evaluate_monitor<'a>(
     let MonitorQuery::Metric { fold, window_seconds, change, expr, comparator, threshold } = query else {
         return Err(Unchecked::value("the verdict of a monitor that does not watch metrics"));
     };
-    let counts = expr.has_arithmetic() && expr.selectors().into_iter().any(Selector::is_count);
+    let counts = expr.selectors().into_iter().any(Selector::is_count);
     let watched = change.map_or_else(|| expr.clone(), |change| changed(expr, change));
     let window = i64::try_from(*window_seconds).unwrap_or(i64::MAX);
     let mut evaluator = Evaluator::new(store, now.saturating_sub(window).saturating_add(1), now, BUCKET)?;

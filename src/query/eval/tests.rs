@@ -110,6 +110,7 @@ fn counts_add_up_and_rates_are_multiplied_back() {
         ("avg:c{*}.as_count().rollup(120)", "0=180 2=60"),
         ("sum:c{*}.as_rate()", "0=1 1=2 3=1"),
         ("sum:c{*}.as_rate().rollup(120)", "0=1.5 2=0.5"),
+        ("sum:c{*}.as_rate().rollup(20)", "0=1 1=2 3=1"),
         ("sum:r{*}.rollup(120)", "0=1.5 2=1"),
         ("sum:r{*}.as_count()", "0=60 1=120 3=60"),
         ("sum:r{*}.as_rate().rollup(120)", "0=1.5 2=0.5"),
@@ -134,6 +135,9 @@ fn gaps_are_filled_as_far_as_the_limit_goes() {
     let query = parse("sum:g{*}.fill(last)").unwrap();
     let late = evaluate(&query, &store(&one), T + 240, T + 299, 60).unwrap();
     assert_eq!(late[0].points, [(T + 240, 4.0)], "what was before the window counts");
+    let query = parse("sum:g{*}.fill(last).rollup(sum, 240)").unwrap();
+    let late = evaluate(&query, &store(&one), T + 60, T + 299, 60).unwrap();
+    assert_eq!(late[0].points, [(T, 4.0), (T + 240, 4.0)], "but not in the bucket in which the window begins");
 }
 
 #[test]
@@ -174,6 +178,9 @@ fn arithmetic_goes_group_by_group_and_bucket_by_bucket() {
         ("sum:c{*}.as_count() / sum:d{*}.as_count()", "0=1 1=0"),
         ("sum:c{*}.as_count() / (sum:c{*}.as_count() + sum:d{*}.as_count())", "0=0.5 1=0"),
         ("sum:c{*} / sum:d{*}", "0=1"),
+        ("sum:b{s:x} + sum:a{s:y}.as_count().fill(null)", "0=12 2=34"),
+        ("cumsum(sum:c{*}.as_count()) + sum:d{*}.as_count()", "0=2"),
+        ("(sum:c{*}.as_count() + sum:a{s:y}) + sum:d{*}.as_count()", "0=12 2=30"),
         ("(sum:c{*}.as_count() + 1) * sum:d{*}.as_count()", "0=2"),
         (
             "sum:a{*} by {s} / sum:b{*} by {t}",
@@ -219,6 +226,7 @@ fn functions_do_what_they_say() {
         ("median_3(sum:a{*})", "0=1 1=2.5 2=2 3=4"),
         ("default_zero(sum:n{*})", "0=-1.5 1=0 2=1.5 3=0"),
         ("default_zero(sum:a{*}.rollup(avg, 120))", "0=2.5 2=5"),
+        ("default_zero(sum:a{*} * sum:a{*}.rollup(avg, 120))", "0=2.5 2=10"),
         ("default_zero(sum:none{*})", "0=0 1=0 2=0 3=0"),
         ("default_zero(sum:none{*} by {s})", ""),
         ("exclude_null(sum:g{*} by {s})", "s:x 0=1 1=1 2=1 3=1\ns:y 0=9 1=0 3=0"),
@@ -248,6 +256,7 @@ fn functions_do_what_they_say() {
     let shifted = parse("day_before(sum:a{*})").unwrap();
     let next_day = evaluate(&shifted, &store(&sources), T + 86_400, T + 86_459, 60).unwrap();
     assert_eq!(next_day[0].points, [(T + 86_400, 1.0)]);
+    assert_eq!(evaluate(&shifted, &store(&sources), T, T + 59, 60), Ok(vec![]), "no group without a point");
 }
 
 #[test]
@@ -303,6 +312,12 @@ fn counts_are_summed_before_they_are_divided() {
     assert_eq!(verdicts(&sources, counted, now), "0.3");
     let share = "sum(last_5m):default_zero(sum:none{*}.as_count()) * 100 / (sum:total{*}.as_count() + 50) <= 0";
     assert_eq!(verdicts(&sources, share, now), "0 triggered");
+    let zero = "sum(last_5m):default_zero(sum:none{*}.as_count() / sum:total{*}.as_count()) + 1 < 2";
+    assert_eq!(verdicts(&sources, zero, now), "1 triggered");
+    let change = "change(sum(last_2m),last_1m):sum:error{*}.as_count() / sum:total{*}.as_count() >= 0.1";
+    assert_eq!(verdicts(&sources, change, now + 5), "0.1 triggered");
+    let percent = "pct_change(sum(last_2m),last_2m):sum:error{*}.as_count() > 79";
+    assert_eq!(verdicts(&sources, percent, now), "80 triggered", "4 + 5 after 2 + 3");
     let inside = "sum(last_5m):abs(-sum:error{*}.as_count() / sum:total{*}.as_count()) >= 0.3";
     assert_eq!(verdicts(&sources, inside, now), "0.3 triggered");
 }
