@@ -3,7 +3,7 @@
 //! Two HTTP servers on free ports of 127.0.0.1: one answers the AWS APIs that this program calls (tagging, `SageMaker`, `CloudWatch`,
 //! Logs, STS), the other Datadog's. Every value of every minute is a pure function of the seed, points arrive late and change as
 //! they do at AWS, the clock can run fast, and faults come on request. It names metrics, tags and fields by literals of its own and
-//! imports nothing of this crate, so that a misspelt name elsewhere cannot hide.
+//! imports nothing of this crate but its query language, so that a misspelt name elsewhere cannot hide.
 //!
 //! Other processes use Datadog's port too:
 //!
@@ -17,6 +17,12 @@
 //! | `GET /_sim/clock` | the simulated time in Unix milliseconds, and what `DDSYNC_CLOCK` holds |
 //! | `GET`, `POST /_sim/faults` | the list of [`Rule`]s; `[{"service":"sagemaker","kind":"throttle","times":3}]`, `{"server_error":503}`, `{"slow":200}` |
 //! | `POST /_sim/world` | `{"retag":{"name","key","value"}}`, `{"vanish":{"name"}}`, `{"delete":{"name"}}`, `{"add_pipeline":{"account","pipeline"}}` |
+//! | `GET /_sim/objects?kind=K` | every `dashboard`, `monitor` or `slo` as Datadog keeps it, one JSON object a line |
+//! | `POST /_sim/objects` | a person makes one: `{"kind":"monitor","body":{..}}`; the answer is `{"id":".."}` |
+//! | `POST /_sim/objects/edit` | a person changes one: `{"kind","id","pointer":"/options/thresholds/critical","value":5}`; null takes away |
+//! | `POST /_sim/objects/delete` | a person deletes one: `{"kind","id"}` |
+//! | `GET /_sim/writes` | how many were written through the API, by kind and `create`, `update`, `delete`, `restore` |
+//! | `POST /_sim/history` | `{"days":30}` copies the last hour of every series back over so many days, some points every few hours |
 //! | `POST /_sim/reset` | forgets all of the above |
 
 use std::{
@@ -45,10 +51,13 @@ pub mod world;
 
 pub use self::{
     clock::Clock,
+    datadog::objects::{ObjectKind, Write},
     faults::{Fault, Faults, Rule},
     received::{Kept, Received, Series},
     world::{Truth, World},
 };
+
+use self::datadog::{limits, objects::Objects};
 
 /// How a simulation runs.
 #[derive(Clone, Debug)]
@@ -65,8 +74,12 @@ pub struct Options {
     pub api_key: String,
     /// The one application key that Datadog accepts.
     pub app_key: String,
-    /// What Datadog keeps.
+    /// What Datadog keeps of the points.
     pub record: Record,
+    /// How many requests each of Datadog's operations gets; those over it are refused with 429.
+    pub rate_limit: RateLimit,
+    /// What a message may notify, each with its `@`.
+    pub handles: Vec<String>,
 }
 
 impl Default for Options {
@@ -80,6 +93,10 @@ impl Default for Options {
             api_key: "pretend-api-key".to_owned(),
             app_key: "pretend-app-key".to_owned(),
             record: Record::Points,
+            rate_limit: RateLimit { requests: 100_000, seconds: 10 },
+            handles: ["@slack-ml", "@pagerduty-ml", "@slack-docs", "@pagerduty-Docs", "@person@example.com"]
+                .map(str::to_owned)
+                .into(),
         }
     }
 }
@@ -105,6 +122,15 @@ pub enum Record {
     CountsOnly,
 }
 
+/// So many requests in so many seconds of the company's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests.
+    pub requests: u64,
+    /// Seconds; at least 1.
+    pub seconds: u32,
+}
+
 /// What both servers share.
 #[derive(Debug)]
 struct Shared {
@@ -113,11 +139,21 @@ struct Shared {
     faults: Faults,
     received: Mutex<Received>,
     requests: Mutex<BTreeMap<(String, String), u64>>,
+    objects: Mutex<Objects>,
+    limits: Mutex<limits::Used>,
 }
 
 impl Shared {
     fn received(&self) -> MutexGuard<'_, Received> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limits(&self) -> MutexGuard<'_, limits::Used> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn snapshot(&self) -> Received {
@@ -137,6 +173,8 @@ impl Shared {
 
     fn reset(&self) {
         *self.received() = Received::default();
+        *self.objects() = Objects::new(self.options.seed);
+        self.limits().clear();
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.clear();
         self.faults.clear();
@@ -171,6 +209,8 @@ impl Sim {
             faults: Faults::new(options.seed),
             received: Mutex::default(),
             requests: Mutex::default(),
+            objects: Mutex::new(Objects::new(options.seed)),
+            limits: Mutex::default(),
             options,
         });
         let (stop, stopping) = watch::channel(false);

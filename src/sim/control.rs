@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 use super::{Shared, faults::Rule, world::Truth};
 
+mod objects;
+
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/_sim/received", get(received))
@@ -27,6 +29,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/_sim/faults", get(show_faults).post(set_faults))
         .route("/_sim/reset", post(reset))
         .route("/_sim/world", post(change_world))
+        .merge(objects::router())
 }
 
 /// One JSON value a line.

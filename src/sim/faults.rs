@@ -81,7 +81,7 @@ pub enum Fault {
     ServerError(u16),
     /// The connection is closed with no answer.
     Reset,
-    /// Datadog takes the series in and closes the connection with no answer; elsewhere as `Reset`.
+    /// Datadog does what it is asked for and closes the connection with no answer; elsewhere as `Reset`.
     LostAnswer,
     /// The answer comes so many milliseconds late.
     Slow(u64),

@@ -9,6 +9,12 @@ use serde_json::{Number, Value};
 const TOO_OLD: i64 = 3_600;
 /// Seconds ahead of which a point is not stored.
 const TOO_NEW: i64 = 600;
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+/// Seconds between two copies of an hour.
+const BETWEEN: i64 = 4 * HOUR;
+/// Points of an hour that are copied.
+const COPIED: usize = 6;
 /// Characters of a tag that are kept.
 const TAG: usize = 200;
 
@@ -179,6 +185,21 @@ impl Received {
     pub(super) fn count(&mut self, body: &[u8]) {
         let stamps = body.windows(b"\"timestamp\"".len());
         self.points += stamps.filter(|w| *w == b"\"timestamp\"").count() as u64;
+    }
+
+    /// Copies the last hour of every series back over so many days: some of its points, every few hours.
+    pub(super) fn remember(&mut self, days: u32) {
+        for points in self.series.values_mut() {
+            let Some(last) = points.keys().next_back().copied() else { continue };
+            let hour: Vec<(i64, Kept)> =
+                points.range(last - HOUR + 1..).map(|(at, kept)| (*at, kept.clone())).collect();
+            let each = hour.len().div_ceil(COPIED);
+            for step in 1..=i64::from(days) * DAY / BETWEEN {
+                for (at, kept) in hour.iter().step_by(each) {
+                    points.entry(at - step * BETWEEN).or_insert_with(|| kept.clone());
+                }
+            }
+        }
     }
 
     /// Is there a point of this metric?
