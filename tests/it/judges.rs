@@ -35,6 +35,11 @@ async fn the_official_client_posts_to_the_pretend_datadog_and_reads_it_back() {
     judged("post_datadog.py", |sim| vec![sim.datadog_url()]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_provisions_the_pretend_datadog_and_reads_it_back() {
+    judged("provision_datadog.py", |sim| vec![sim.datadog_url()]).await;
+}
+
 /// A judge that finds nothing wrong proves nothing, so each fault is shown to it once.
 #[test]
 fn the_judge_of_series_refuses_what_datadog_would_refuse() {

@@ -7,70 +7,23 @@ The keys come from DD_API_KEY and DD_APP_KEY. Prints each check that failed, and
 
 import json
 import sys
-import traceback
 import urllib.error
 import urllib.request
 
-from datadog_api_client import ApiClient, Configuration
+from datadog_api_client import Configuration
 from datadog_api_client.exceptions import ApiException
 from datadog_api_client.v1.api.authentication_api import AuthenticationApi
 from datadog_api_client.v1.api.metrics_api import MetricsApi as MetricsV1
 from datadog_api_client.v1.model.metric_metadata import MetricMetadata
-from datadog_api_client.v2.api.metrics_api import MetricsApi as MetricsV2
-from datadog_api_client.v2.model.metric_content_encoding import MetricContentEncoding
-from datadog_api_client.v2.model.metric_intake_type import MetricIntakeType
-from datadog_api_client.v2.model.metric_payload import MetricPayload
-from datadog_api_client.v2.model.metric_point import MetricPoint
 from datadog_api_client.v2.model.metric_resource import MetricResource
-from datadog_api_client.v2.model.metric_series import MetricSeries
 
-URL = sys.argv[1]
-NOW = 0
-
-
-def api(kind, **keys):
-    """An API of the client; `api_key` and `app_key` in place of those of the environment."""
-    configuration = Configuration(host=URL, enable_retry=False)
-    for name, argument in (("apiKeyAuth", "api_key"), ("appKeyAuth", "app_key")):
-        if argument in keys:
-            configuration.api_key[name] = keys[argument]
-    return kind(ApiClient(configuration))
-
-
-def control(path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(URL + path, data)) as answer:
-        return answer.read().decode()
-
-
-def gauge(metric, points, tags, **more):
-    points = [MetricPoint(timestamp=second, value=value) for second, value in points]
-    return MetricSeries(metric=metric, type=MetricIntakeType.GAUGE, points=points, tags=tags, **more)
-
-
-def post(*series, encoding=None, **keys):
-    more = {"content_encoding": MetricContentEncoding(encoding)} if encoding else {}
-    answer = api(MetricsV2, **keys).submit_metrics(body=MetricPayload(series=list(series)), **more)
-    assert answer.errors == [], answer
+from pretend_datadog import NOW, URL, api, control, gauge, judge, post, query, status
 
 
 def read(metric, scope):
     """The points that a query selects: {second: value}."""
-    asked = {"_from": NOW - 3600, "to": NOW + 600, "query": f"avg:{metric}{{{scope}}}"}
-    answer = api(MetricsV1).query_metrics(**asked)
-    assert answer.status == "ok", answer
-    found = answer.series
-    return {int(point.value[0] // 1000): point.value[1] for point in found[0].pointlist} if found else {}
-
-
-def status(call):
-    """The HTTP status that `call` must be refused with."""
-    try:
-        call()
-    except ApiException as error:
-        assert error.body["errors"], "a refusal without words"
-        return error.status
-    raise AssertionError("it was not refused")
+    found = query(f"avg:{metric}{{{scope}}}")
+    return found[0] if found else {}
 
 
 def check_keys():
@@ -160,21 +113,7 @@ def check_metadata():
     assert status(wrong) == 403
 
 
-def main():
-    global NOW
-    NOW = json.loads(control("/_sim/clock"))["now"] // 1000
-    checks = [check_keys, check_bodies, check_last_point_wins, check_times, check_sizes, check_refusals, check_metadata]
-    failed = 0
-    for check in checks:
-        name = check.__name__.removeprefix("check_").replace("_", " ")
-        try:
-            check()
-            print(f"{name}: right")
-        except Exception:  # Each is a verdict, and the other checks still say theirs.
-            failed += 1
-            print(f"{name}: WRONG\n{traceback.format_exc(limit=-3)[:3000]}", file=sys.stderr)
-    sys.exit(1 if failed else 0)
-
+CHECKS = [check_keys, check_bodies, check_last_point_wins, check_times, check_sizes, check_refusals, check_metadata]
 
 if __name__ == "__main__":
-    main()
+    sys.exit(judge(CHECKS))
