@@ -1,8 +1,8 @@
 //! Configuration: the file as typed, and the settings as meant.
 //!
 //! [`load()`] reads a YAML file and the environment into [`Settings`], or says everything that is wrong with them at once.
-//! Relative paths in the file (`pipelines.files`, `datadog.api_key_file`, `datadog.app_key_file`) start at the file's own
-//! folder; `state` starts at the working directory. A variable that is set but empty counts as not set.
+//! Relative paths in the file (`pipelines.files`, `templates.dir`, `datadog.api_key_file`, `datadog.app_key_file`) start at
+//! the file's own folder; `state` starts at the working directory. A variable that is set but empty counts as not set.
 //!
 //! | variable | setting | when both are given |
 //! |---|---|---|
@@ -32,14 +32,18 @@ mod metrics;
 mod node;
 mod pipelines;
 mod problem;
+mod provision;
 mod region;
+mod routes;
 mod schedules;
 mod secret;
 pub mod settings;
 mod state;
+mod templates;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use echo::nearest;
 pub use load::{Loaded, load, read};
 pub use problem::{Problem, Problems};
 pub use secret::Secret;

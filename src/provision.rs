@@ -3,5 +3,8 @@
 //! Everything here is pure but for `apply`, the only part that talks to Datadog. Ownership lives inside the objects
 //! (see [`object::Mark`]), so there is no state to lose.
 
+pub mod desired;
 pub mod object;
 pub mod plan;
+pub mod route;
+pub mod template;

@@ -35,7 +35,7 @@ fn may_be_secret(text: &str) -> bool {
 }
 
 /// The candidate that a misspelt word most likely means.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: String = word.chars().take(MAX_SHOWN).flat_map(char::to_lowercase).collect();
     candidates
         .into_iter()

@@ -59,12 +59,24 @@ impl<'a> Field<'a> {
 
     /// A mapping that may hold `keys`.
     pub(super) fn section(&self, keys: &[&str], findings: &mut Findings) -> Section<'a> {
+        let refused = |name: &str| (!keys.contains(&name)).then(|| unknown(name, keys));
+        self.mapping(keys.first().unwrap_or(&""), refused, findings)
+    }
+
+    /// A mapping whose keys are names of the user's own, for example `example`. Those without a value are left out.
+    pub(super) fn named(&self, example: &str, findings: &mut Findings) -> Vec<(&'a str, Field<'a>)> {
+        let entries = self.mapping(example, |_| None, findings).entries;
+        entries.into_iter().filter(|(_, field)| !field.is_empty()).collect()
+    }
+
+    /// `refused` says what is wrong with a key.
+    fn mapping(&self, example: &str, refused: impl Fn(&str) -> Option<String>, findings: &mut Findings) -> Section<'a> {
         let mut section = Section { place: self.place.clone(), entries: Vec::new() };
         let entries = match self.value {
             Value::Map(entries) => entries,
             Value::Null => return section,
             _ => {
-                self.expected(findings, &format!("a mapping with keys such as `{}:`", keys.first().unwrap_or(&"")));
+                self.expected(findings, &format!("a mapping with keys such as `{example}:`"));
                 return section;
             }
         };
@@ -75,8 +87,8 @@ impl<'a> Field<'a> {
                 continue;
             };
             let key_place = Place::line(key.line, key.column, self.child_path(name));
-            if !keys.contains(&name.as_str()) {
-                findings.problem(&key_place, unknown(name, keys));
+            if let Some(message) = refused(name) {
+                findings.problem(&key_place, message);
             } else if let Some((_, first)) = section.entries.iter().find(|(known, _)| known == name) {
                 findings.problem(&key_place, format!("stands twice, first on {}", first.place.line_words()));
             } else {
@@ -123,6 +135,37 @@ impl<'a> Field<'a> {
             _ => self.expected(findings, "text"),
         }
         None
+    }
+
+    /// One text, or a list of them, each with its field.
+    pub(super) fn one_or_more(&self, findings: &mut Findings) -> Vec<(Field<'a>, &'a str)> {
+        let items = match self.value {
+            Value::List(_) => self.list(findings),
+            _ => vec![Field { place: self.place.clone(), value: self.value, private: self.private }],
+        };
+        items.into_iter().filter_map(|item| item.text(findings).map(|text| (item, text))).collect()
+    }
+
+    pub(super) fn flag(&self, findings: &mut Findings) -> Option<bool> {
+        if let Value::Bool(value) = self.value {
+            return Some(*value);
+        }
+        self.expected(findings, "true or false");
+        None
+    }
+
+    /// A number, a text, true or false.
+    pub(super) fn scalar(&self, findings: &mut Findings) -> Option<serde_json::Value> {
+        match self.value {
+            Value::Bool(value) => Some((*value).into()),
+            Value::Integer(value) => Some((*value).into()),
+            Value::Float(value) => Some((*value).into()),
+            Value::Text(text) => Some(text.as_str().into()),
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                self.expected(findings, "a number, a text, true or false");
+                None
+            }
+        }
     }
 
     pub(super) fn integer(&self, range: RangeInclusive<u32>, findings: &mut Findings) -> Option<u32> {
@@ -211,6 +254,15 @@ impl<'a> Section<'a> {
             findings.problem(&self.place, format!("needs `{key}`, for example `{key}: {example}`"));
         }
         self.text(key, findings)
+    }
+
+    pub(super) fn flag(&self, key: &str, findings: &mut Findings) -> Option<bool> {
+        self.get(key)?.flag(findings)
+    }
+
+    /// The entries of the mapping under `key`, whose keys are names of the user's own.
+    pub(super) fn named(&self, key: &str, example: &str, findings: &mut Findings) -> Vec<(&'a str, Field<'a>)> {
+        self.get(key).map(|field| field.named(example, findings)).unwrap_or_default()
     }
 
     pub(super) fn integer(&self, key: &str, range: RangeInclusive<u32>, findings: &mut Findings) -> Option<u32> {

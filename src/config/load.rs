@@ -6,7 +6,9 @@ use std::path::Path;
 use crate::config::field::{Field, Section};
 use crate::config::problem::{Findings, Place, Problem, Problems};
 use crate::config::settings::{Environment, Settings};
-use crate::config::{account, agent, datadog, dogstatsd, metrics, node, pipelines, schedules, state};
+use crate::config::{
+    account, agent, datadog, dogstatsd, metrics, node, pipelines, provision, routes, schedules, state, templates,
+};
 
 /// A configuration that can be used.
 #[derive(Debug, Clone)]
@@ -27,6 +29,9 @@ const KEYS: &[&str] = &[
     "schedules",
     "datadog",
     "dogstatsd",
+    "templates",
+    "routes",
+    "provision",
     "state",
     "limits",
     "agent",
@@ -68,14 +73,18 @@ pub fn read(text: &str, file_name: &str, env: &Environment) -> Result<Loaded, Pr
 fn settings(root: &Section<'_>, folder: &Path, env: &Environment, findings: &mut Findings) -> Option<Settings> {
     let metrics = metrics::read(root, findings);
     let schedules = schedules::read(root, metrics.backfill, findings);
+    let environments = pipelines::environments(root, findings);
     Some(Settings {
         accounts: account::read(root, env, findings),
         tags: pipelines::tags(root, findings),
-        environments: pipelines::environments(root, findings),
+        provision: provision::read(root, &environments, findings),
+        environments,
         pipelines: pipelines::read(root, folder, findings),
         metrics,
         datadog: datadog::read(root, folder, env, findings),
         dogstatsd: dogstatsd::read(root, env, findings),
+        templates: templates::read(root, folder, findings),
+        routes: routes::read(root, findings),
         state: state::read(root, findings),
         limits: agent::limits(root, findings),
         agent: agent::read(root, findings),

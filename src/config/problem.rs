@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! What is wrong with a configuration or a template, and where.
 
 use std::fmt;
 
@@ -30,12 +30,20 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every problem of a configuration, in the order of the file. `Display` prints one a line.
+/// Every problem of a configuration or of the templates, in the order of the file. `Display` prints one a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", lines(.0))]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
+    /// Nothing when there are none.
+    ///
+    /// # Errors
+    /// The problems, when there are some.
+    pub fn check(problems: Vec<Problem>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+    }
+
     /// At least one.
     #[must_use]
     pub fn all(&self) -> &[Problem] {
@@ -129,7 +137,7 @@ impl Findings {
         let order = |p: &Problem| (p.line.is_none(), p.line, p.column);
         problems.sort_by_key(order);
         warnings.sort_by_key(order);
-        if problems.is_empty() { Ok(warnings) } else { Err(Problems(problems)) }
+        Problems::check(problems).map(|()| warnings)
     }
 }
 

@@ -15,11 +15,12 @@ const RUNS: usize = 2_000;
 const MINUTE: Duration = Duration::from_mins(1);
 
 pub(super) fn read(root: &Section<'_>, backfill: Duration, findings: &mut Findings) -> Option<Schedules> {
-    let section = root.section("schedules", &["discover", "hot", "warm", "report"], findings);
+    let section = root.section("schedules", &["discover", "hot", "warm", "report", "provision"], findings);
     let discover = schedule(&section, "discover", "20 * * * * *", findings);
     let hot = schedule(&section, "hot", "0 * * * * *", findings);
     let warm = schedule(&section, "warm", "30 */5 * * * *", findings);
     let report = schedule(&section, "report", "45 * * * * *", findings);
+    let provision = schedule(&section, "provision", "50 */5 * * * *", findings);
     for (key, schedule) in [("hot", &hot), ("warm", &warm)] {
         // The defaults need no second look.
         let (Some(field), Some(schedule)) = (section.get(key), schedule) else { continue };
@@ -37,7 +38,7 @@ pub(super) fn read(root: &Section<'_>, backfill: Duration, findings: &mut Findin
             findings.warning(&field.place, message);
         }
     }
-    Some(Schedules { discover: discover?, hot: hot?, warm: warm?, report: report? })
+    Some(Schedules { discover: discover?, hot: hot?, warm: warm?, report: report?, provision: provision? })
 }
 
 fn schedule(section: &Section<'_>, key: &str, default: &str, findings: &mut Findings) -> Option<Schedule> {
@@ -60,7 +61,7 @@ fn schedule(section: &Section<'_>, key: &str, default: &str, findings: &mut Find
 }
 
 /// The shortest and the longest time between two runs.
-fn pauses(schedule: &Schedule) -> (Duration, Duration) {
+pub(super) fn pauses(schedule: &Schedule) -> (Duration, Duration) {
     let Some(start) = DateTime::from_timestamp(REFERENCE, 0) else { return (MINUTE, MINUTE) };
     let runs: Vec<_> = schedule.after(&start).take(RUNS).collect();
     let pauses = || runs.windows(2).filter_map(|pair| (pair[1] - pair[0]).to_std().ok());

@@ -7,9 +7,9 @@ use std::time::Duration;
 use cron::Schedule;
 use globset::GlobSet;
 
-use crate::config::Secret;
+use crate::config::{Secret, schedules};
 use crate::model::catalogue::Metric;
-use crate::model::tag::TagKeys;
+use crate::model::tag::{TagKeys, tag};
 
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]
@@ -30,6 +30,12 @@ pub struct Settings {
     pub datadog: Datadog,
     /// A local Agent for our own live metrics, service checks and events.
     pub dogstatsd: Option<DogStatsD>,
+    /// Templates of dashboards, monitors and SLOs beside those that are built in.
+    pub templates: Templates,
+    /// Who is told, and who is woken.
+    pub routes: Routes,
+    /// How dashboards, monitors and SLOs are kept in step.
+    pub provision: Provision,
     /// Where checkpoints live.
     pub state: StateLocation,
     /// Ceilings on what a month may cost.
@@ -108,6 +114,16 @@ pub struct Schedules {
     pub warm: Schedule,
     /// Heartbeat, coverage, loss, cost. Default every minute, at second 45.
     pub report: Schedule,
+    /// Dashboards, monitors and SLOs, when `provision.auto` is on. Default every fifth minute, at second 50.
+    pub provision: Schedule,
+}
+
+impl Schedules {
+    /// The longest time between two runs of a schedule.
+    #[must_use]
+    pub fn longest_pause(schedule: &Schedule) -> Duration {
+        schedules::pauses(schedule).1
+    }
 }
 
 /// Where series go.
@@ -145,6 +161,79 @@ pub enum DogStatsD {
     Udp(String),
     /// The path, of `unix:///path`.
     Unix(PathBuf),
+}
+
+/// Templates of dashboards, monitors and SLOs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Templates {
+    /// A folder with `dashboards/`, `monitors/` and `monitors/slos/` in it: adds templates, and replaces built-in ones of
+    /// the same name.
+    pub dir: Option<PathBuf>,
+    /// Templates that are not used, by their names.
+    pub disable: BTreeSet<String>,
+    /// Values of variables: by the name of a pipeline as typed, or `*` for all, then by the name of the variable. Numbers,
+    /// texts, true and false.
+    pub variables: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+}
+
+/// Who is told, and who is woken: a tag chooses among these, it never is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// Where nothing else fits.
+    pub default: Route,
+    /// By the tag of the team, for example `team:docs`.
+    pub teams: BTreeMap<String, Route>,
+    /// By the tag of the environment, for example `environment:data_dev`.
+    pub environments: BTreeMap<String, Route>,
+    /// By what an owner tag may name, for example `owner:night-shift`.
+    pub owners: BTreeMap<String, Route>,
+}
+
+impl Routes {
+    /// Whether nobody is named anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Handles, each one word that starts with `@`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Where it stands in the configuration, for example `teams.Docs`; empty for a default that is not configured.
+    pub name: String,
+    /// Who is woken, in production alone.
+    pub page: Vec<String>,
+    /// Who is told.
+    pub notify: Vec<String>,
+}
+
+/// How dashboards, monitors and SLOs are kept in step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provision {
+    /// Tells the objects of several installations in one Datadog organisation apart. Default `main`.
+    pub namespace: String,
+    /// Whether the daemon applies. Default off.
+    pub auto: bool,
+    /// Whether objects of pipelines that are gone are deleted once `grace` is over. Default off.
+    pub prune: bool,
+    /// How long objects stay after their pipeline has gone. Default 24 h.
+    pub grace: Duration,
+    /// Tags of the environments that are production, for example `environment:data_prod`. Default: every environment with
+    /// `prod` in its name.
+    pub production: Option<BTreeSet<String>>,
+}
+
+impl Provision {
+    /// Whether people are woken for this environment.
+    #[must_use]
+    pub fn is_production(&self, environment: &str) -> bool {
+        let tag = tag("environment", environment);
+        match &self.production {
+            Some(tags) => tags.contains(&tag),
+            None => tag.strip_prefix("environment:").is_some_and(|name| name.contains("prod")),
+        }
+    }
 }
 
 /// Where state lives.

@@ -8,7 +8,7 @@ mod privacy;
 
 use std::path::Path;
 
-use super::settings::{Compression, DogStatsD, Environment, StateLocation};
+use super::settings::{Compression, DogStatsD, Environment, Schedules, StateLocation};
 use super::{Problem, Settings, load, read};
 
 fn env(variables: &[(&str, &str)]) -> Environment {

@@ -88,3 +88,37 @@ fn names_of_pipelines_are_matched_by_pattern() {
     assert!(pipelines.wants("LeaseAbstraction"));
     assert!(!pipelines.wants("Lease-old") && !pipelines.wants("Other"));
 }
+
+#[test]
+fn routes_and_variables_are_read_under_names_of_the_users_own() {
+    let text = r#"regions: [us-west-2]
+templates: {variables: {"*": {max-age-seconds: 1200}, Lease: {on: true, ratio: 0.5, text: x}}}
+routes:
+  teams: {Docs Team: {page: "@pagerduty-Docs", notify: ["@slack-docs", "@docs@example.com"]}}
+"#;
+    let settings = settings(text, &[]);
+    assert_eq!(settings.templates.variables["*"]["max_age_seconds"], 1200);
+    assert_eq!(settings.templates.variables["Lease"].len(), 3);
+    let docs = &settings.routes.teams["team:docs_team"];
+    assert_eq!((docs.name.as_str(), docs.page.as_slice()), ("teams.Docs Team", &["@pagerduty-Docs".to_owned()][..]));
+    assert_eq!(docs.notify, ["@slack-docs", "@docs@example.com"]);
+    assert!(settings.routes.default.name.is_empty() && !settings.routes.is_empty());
+}
+
+#[test]
+fn production_is_what_says_so_or_what_is_called_so() {
+    let by_name = settings("regions: [us-west-2]", &[]).provision;
+    assert!(by_name.is_production("Data_Prod") && by_name.is_production("production"));
+    assert!(!by_name.is_production("data_dev") && !by_name.is_production("none"));
+    let listed = settings("regions: [us-west-2]\nprovision: {production: [Live]}", &[]).provision;
+    assert!(listed.is_production("live") && !listed.is_production("data_prod"));
+    assert_eq!((listed.namespace.as_str(), listed.auto, listed.prune), ("main", false, false));
+    assert_eq!(listed.grace.as_secs(), 24 * 60 * 60);
+}
+
+#[test]
+fn a_period_is_the_longest_time_between_two_runs() {
+    let schedules = settings("regions: [us-west-2]\nschedules: {warm: \"0 0,10,40 * * * *\"}", &[]).schedules;
+    let minutes = |schedule| Schedules::longest_pause(schedule).as_secs() / 60;
+    assert_eq!((minutes(&schedules.hot), minutes(&schedules.warm), minutes(&schedules.provision)), (1, 30, 5));
+}

@@ -311,3 +311,34 @@ fn bad_variables_are_problems_too() {
         environment: DD_AGENT_HOST: `udp://a/b:8125` has no host; write `udp://127.0.0.1:8125` or `unix:///var/run/datadog/dsd.socket`
     ");
 }
+
+#[test]
+fn handles_are_one_word_and_routes_name_somebody() {
+    let text = r##"regions: [us-west-2]
+routes:
+  default: "@slack-ml"
+  teams:
+    Docs: {page: slack-docs, notify: ["@ok", "@two words", "@a,b", "@{{x}}", 5]}
+    docs: {notify: "@x"}
+    Claims: {}
+    Finance: {pages: "@x"}
+  owner: {x: {page: "@y"}}
+"##;
+    insta::assert_snapshot!(problems(text), @"");
+}
+
+#[test]
+fn what_is_provisioned_is_checked() {
+    let text = r#"regions: [us-west-2]
+environments: [data_dev, data_prod]
+templates:
+  dir: nowhere
+  disable: backlog-growing
+  variables:
+    "*": {max-age-seconds: 1200, max_age_seconds: 5, other: [1]}
+    Lease: 5
+provision: {namespace: Main 1, auto: yes, grace: 400d, production: [data_prd]}
+schedules: {provision: "* * *"}
+"#;
+    insta::assert_snapshot!(problems(text), @"");
+}

@@ -1,70 +1,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::str::FromStr as _;
-use std::time::Duration;
-
-use cron::Schedule;
-
 use super::*;
 use crate::client::aws::tagging::Tagged;
 use crate::client::aws::{Api, connect};
-use crate::config::settings::{
-    Account, Agent, Compression, Datadog, Limits, Log, LogFormat, Metrics, Pipelines, Schedules, StateLocation,
-};
 use crate::model::resource::{Endpoint, EndpointKind};
 
 fn settings() -> Settings {
-    let every_minute = || Schedule::from_str("0 * * * * *").unwrap();
-    let seconds = Duration::from_secs;
-    Settings {
-        accounts: vec![Account {
-            name: "dev".into(),
-            role: None,
-            external_id: None,
-            regions: vec!["us-west-2".into()],
-        }],
-        tags: crate::model::tag::TagKeys::default(),
-        environments: BTreeSet::new(),
-        pipelines: Pipelines::default(),
-        metrics: Metrics {
-            delay: seconds(120),
-            reread_hot: seconds(300),
-            reread_warm: seconds(900),
-            backfill: seconds(3300),
-            concurrency: 16,
-            custom: Vec::new(),
-            hot: Vec::new(),
-            warm: Vec::new(),
-            disable: Vec::new(),
-        },
-        schedules: Schedules {
-            discover: every_minute(),
-            hot: every_minute(),
-            warm: every_minute(),
-            report: every_minute(),
-        },
-        datadog: Datadog {
-            site: String::new(),
-            base_url: String::new(),
-            api_key: None,
-            app_key: None,
-            compression: Compression::Zstd,
-            tags: Vec::new(),
-            deadline: seconds(45),
-        },
-        dogstatsd: None,
-        state: StateLocation::Folder("state".into()),
-        limits: Limits {
-            cloudwatch_dollars_per_month: None,
-            datadog_series: None,
-            dollars_per_thousand_metrics: 0.01,
-            statistics_billed_as_one: 5,
-            requests_per_second: 50,
-            points_per_second: 180_000,
-        },
-        agent: Agent { listen: ([127, 0, 0, 1], 8080).into(), shutdown_deadline: seconds(25), unready_after: 5 },
-        log: Log { filter: "info".into(), format: LogFormat::Auto },
-    }
+    let text = "regions: [us-west-2]\naccounts: [{name: dev}]";
+    crate::config::read(text, "ddsync.yaml", &crate::config::settings::Environment::new()).unwrap().settings
 }
 
 /// A client that is never asked anything, and the settings of a round.

@@ -1,0 +1,191 @@
+//! What should be there: templates x pipelines x settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::config::settings::Settings;
+use crate::config::{Problem, Problems, nearest};
+use crate::model::pipeline::{Pipeline, quoted};
+use crate::model::resource::Resource;
+use crate::provision::desired::subjects::{About, Company};
+use crate::provision::desired::values::Overrides;
+use crate::provision::object::{Desired, Identity, Kind, Subject};
+use crate::provision::template::{Compiled, Faults, Template, Templates, engine, furnish};
+
+pub(super) mod merge;
+mod refs;
+mod subjects;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use refs::References;
+
+/// What should be there, and what is odd about it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    /// In the order of kinds and templates.
+    pub objects: Vec<Desired>,
+    /// A line each, in order. Untrusted values in them are quoted and cut.
+    pub findings: Vec<String>,
+}
+
+/// One object before it is rendered.
+struct Target<'a> {
+    template: usize,
+    identity: Identity,
+    about: About<'a>,
+}
+
+/// Every object that should be there for these pipelines, found in whatever accounts and regions.
+///
+/// # Errors
+/// Every problem of every template, each once, with the first object that it was seen in.
+pub fn desired(
+    templates: &Templates,
+    pipelines: &[Pipeline],
+    resources: &[Resource],
+    settings: &Settings,
+) -> Result<Wanted, Problems> {
+    make(templates, pipelines, resources, settings, &|_, _| true)
+}
+
+/// The objects of one template, whatever its kind: those of one pipeline as its tag or name says, when the template is
+/// about pipelines.
+///
+/// # Errors
+/// When there is no such template or pipeline, and every problem of the template.
+pub fn render(
+    templates: &Templates,
+    pipelines: &[Pipeline],
+    resources: &[Resource],
+    settings: &Settings,
+    template: &str,
+    pipeline: &str,
+) -> Result<Vec<Desired>, Problems> {
+    if !templates.iter().any(|known| known.key == template) {
+        return Err(no_such("template", template, templates.iter().map(|known| known.key.as_str())));
+    }
+    if !pipelines.iter().any(|known| merge::value_of("pipeline", &known.name) == merge::value_of("pipeline", pipeline))
+    {
+        return Err(no_such("pipeline", pipeline, pipelines.iter().map(|known| known.name.as_str())));
+    }
+    let wanted = merge::value_of("pipeline", pipeline);
+    let chosen = |of: &Template, about: &About<'_>| {
+        of.key == template && about.pipeline.is_none_or(|merged| merged.tag == wanted)
+    };
+    make(templates, pipelines, resources, settings, &chosen).map(|wanted| wanted.objects)
+}
+
+fn no_such<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Problems {
+    let hint = nearest(name, known).map(|near| format!("; did you mean {}?", quoted(near))).unwrap_or_default();
+    let message = format!("there is none{hint}");
+    Problem { file: format!("{what} {}", quoted(name)), line: None, column: None, path: String::new(), message }.into()
+}
+
+fn make(
+    templates: &Templates,
+    pipelines: &[Pipeline],
+    resources: &[Resource],
+    settings: &Settings,
+    chosen: &dyn Fn(&Template, &About<'_>) -> bool,
+) -> Result<Wanted, Problems> {
+    let mut findings = BTreeSet::new();
+    let merged = merge::merge(pipelines, resources, &mut findings);
+    let company = Company::new(&merged, settings, &mut findings);
+    let overrides = Overrides::new(templates, settings);
+    overrides.unknown(templates, &merged, &mut findings);
+
+    let mut engine = engine();
+    furnish(&mut engine, settings);
+    let mut failures = Failures::default();
+    let used: Vec<&Template> = templates.iter().collect();
+    let compiled: Vec<Compiled<'_, '_>> = used
+        .iter()
+        .map(|template| failures.note(template, "", |faults| Compiled::new(&engine, template, faults)))
+        .collect();
+
+    // What there will be comes first, so that one object can name another.
+    let mut targets = Vec::new();
+    for (index, (template, compiled)) in used.iter().zip(&compiled).enumerate() {
+        for about in company.subjects(template, &overrides, &mut findings) {
+            let identity = Identity::new(&template.key, about.subject.clone());
+            let context = about.context();
+            if failures.note(template, &identity.to_string(), |faults| compiled.applies(&context, faults)) {
+                targets.push(Target { template: index, identity, about });
+            }
+        }
+    }
+    let references =
+        References::new(templates, targets.iter().map(|target| (used[target.template].kind, &target.identity)));
+
+    let mut objects = Vec::new();
+    for Target { template: index, identity, about } in targets {
+        let template = used[index];
+        if !chosen(template, &about) {
+            continue;
+        }
+        let context = references.context(&about, settings);
+        let body = failures.note(template, &identity.to_string(), |faults| {
+            let mut body = compiled[index].render(&context, faults);
+            add_tags(template.kind, &mut body, &about.tags, faults);
+            body
+        });
+        objects.push(Desired { kind: template.kind, identity, body });
+    }
+    failures.check()?;
+    Ok(Wanted { objects, findings: findings.into_iter().collect() })
+}
+
+/// Monitors and SLOs say whose they are; a dashboard takes no tags but `team:`, and only when its template asks.
+fn add_tags(kind: Kind, body: &mut Value, tags: &[String], faults: &mut Faults) {
+    if kind == Kind::Dashboard {
+        return;
+    }
+    let mut all = match body.get_mut("tags").map(Value::take) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(tags)) => tags,
+        Some(_) => {
+            faults.add("tags", "has to be a list");
+            return;
+        }
+    };
+    for tag in tags {
+        if !all.iter().any(|known| known == tag.as_str()) {
+            all.push(json!(tag));
+        }
+    }
+    body["tags"] = Value::Array(all);
+}
+
+/// Problems of all templates: one that shows in many objects is told once.
+#[derive(Default)]
+struct Failures {
+    /// How often, and where first.
+    seen: BTreeMap<(String, String, String), (usize, String)>,
+}
+
+impl Failures {
+    fn note<T>(&mut self, template: &Template, object: &str, work: impl FnOnce(&mut Faults) -> T) -> T {
+        let mut faults = Faults::new(&template.file);
+        let done = work(&mut faults);
+        for Problem { file, path, message, .. } in faults.problems() {
+            let entry = self.seen.entry((file, path, message)).or_insert_with(|| (0, object.to_owned()));
+            entry.0 += 1;
+        }
+        done
+    }
+
+    fn check(self) -> Result<(), Problems> {
+        let problem = |((file, path, message), (count, object)): ((String, String, String), (usize, String))| {
+            let message = match count {
+                _ if object.is_empty() => message,
+                1 => format!("{message}; seen in {object}"),
+                _ => format!("{message}; seen in {object} and {} more", count - 1),
+            };
+            Problem { file, line: None, column: None, path, message }
+        };
+        Problems::check(self.seen.into_iter().map(problem).collect())
+    }
+}

@@ -1,0 +1,174 @@
+//! What expressions can name. Every value is safe: names are shown text, tags are normalised.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use minijinja::value::{Serde, Value as Context};
+use minijinja::{Environment, Error, ErrorKind};
+use serde_json::{Value, json};
+
+use crate::config::settings::{Schedules, Settings};
+use crate::provision::desired::merge::{Merged, MergedStage, Place};
+use crate::provision::route::Address;
+use crate::provision::template::{Scope, safe_text};
+
+/// What there is whatever the scope; the end is what the engine itself knows.
+const EVERYWHERE: [&str; 13] = [
+    "filter",
+    "vars",
+    "route",
+    "notify",
+    "links",
+    "settings",
+    "ref",
+    "link_dashboard",
+    "link_logs",
+    "range",
+    "dict",
+    "namespace",
+    "loop",
+];
+
+/// Between what is measured and when it can be read here, beside the wait and the poll: reading and sending.
+const READING: Duration = Duration::from_mins(1);
+/// Coverage is judged over this long, and at least over two reports of it.
+const COVERAGE_WINDOW: Duration = Duration::from_mins(10);
+
+/// The names that an expression may use in a template of this scope.
+pub(super) fn names(scope: Scope) -> Vec<&'static str> {
+    let own: &[&str] = match scope {
+        Scope::Pipeline => &["pipeline", "stages"],
+        Scope::Team => &["team", "pipelines"],
+        Scope::Environment => &["environment", "pipelines"],
+        Scope::Global => &["pipelines", "environments", "teams", "scopes"],
+    };
+    own.iter().chain(&EVERYWHERE).copied().collect()
+}
+
+/// Puts into the engine what does not depend on the subject.
+pub(in crate::provision) fn furnish(engine: &mut Environment<'_>, settings: &Settings) {
+    engine.add_global("settings", Context::from(Serde(settings_value(settings))));
+    engine.add_function("link_logs", link_logs);
+}
+
+/// Where people look at Datadog.
+pub(in crate::provision) fn app(site: &str) -> String {
+    // Sites with a name before the domain are their own address: us3.datadoghq.com.
+    if site.split('.').count() > 2 { format!("https://{site}") } else { format!("https://app.{site}") }
+}
+
+/// `value` for the engine.
+pub(in crate::provision) fn context(value: &Value) -> Context {
+    Context::from(Serde(value))
+}
+
+/// A pipeline over all accounts and regions.
+pub(in crate::provision) fn pipeline_value(pipeline: &Merged, production: bool) -> Value {
+    let stages: Vec<Value> = pipeline.stages.iter().map(stage_value).collect();
+    let any = |fact: fn(&MergedStage) -> bool| pipeline.stages.iter().any(fact);
+    json!({
+        "name": safe_text(&pipeline.name),
+        "tag": pipeline.tag,
+        "environment": safe_text(&pipeline.environment),
+        "environment_tag": pipeline.environment_tag,
+        "team": safe_text(pipeline.team.as_deref().unwrap_or_default()),
+        "team_tag": pipeline.team_tag(),
+        "production": production,
+        "accounts": pipeline.accounts,
+        "regions": pipeline.regions,
+        "stages": stages,
+        "has": {
+            "async": any(MergedStage::is_async),
+            "realtime": any(MergedStage::is_realtime),
+            "serverless": any(MergedStage::is_serverless),
+            "functions": any(|stage| !stage.functions.is_empty()),
+            "streams": pipeline.streams,
+            "textract": any(|stage| stage.textract),
+            "gpu": any(|stage| stage.gpu),
+            "dependencies": any(|stage| !stage.depends_on.is_empty()),
+        },
+    })
+}
+
+/// A stage over all accounts and regions. `logs` is for [`link_logs`].
+pub(in crate::provision) fn stage_value(stage: &MergedStage) -> Value {
+    let places = |places: &[Place]| -> Vec<Value> {
+        let place = |place: &Place| json!({"name": safe_text(&place.name), "tag": place.tag, "account": place.account, "region": place.region});
+        places.iter().map(place).collect()
+    };
+    json!({
+        "name": safe_text(&stage.name),
+        "tag": stage.tag,
+        "async": stage.is_async(),
+        "realtime": stage.is_realtime(),
+        "serverless": stage.is_serverless(),
+        "endpoints": places(&stage.endpoints),
+        "functions": places(&stage.functions),
+        "depends_on": stage.depends_on.iter().map(|name| safe_text(name)).collect::<Vec<_>>(),
+        "logs": log_group(stage),
+    })
+}
+
+/// Where its alerts go.
+pub(in crate::provision) fn route_value(address: &Address) -> Value {
+    json!({"name": safe_text(&address.route), "notify": address.notify, "page": address.page})
+}
+
+/// Values of variables for the engine.
+pub(in crate::provision) fn vars_value(values: &BTreeMap<String, Value>) -> Context {
+    Context::from(Serde(values))
+}
+
+fn settings_value(settings: &Settings) -> Value {
+    let [hot, warm, report] =
+        [&settings.schedules.hot, &settings.schedules.warm, &settings.schedules.report].map(Schedules::longest_pause);
+    let delay = |period: Duration| minutes(settings.metrics.delay + period + READING);
+    json!({
+        "delay": {"hot": delay(hot), "warm": delay(warm)},
+        "namespace": settings.provision.namespace,
+        "hot_seconds": hot.as_secs(),
+        "warm_seconds": warm.as_secs(),
+        "pipeline_files": !settings.pipelines.files.is_empty(),
+        "coverage_window": minutes(COVERAGE_WINDOW.max(report * 2)),
+    })
+}
+
+/// In seconds, rounded up to whole minutes.
+fn minutes(duration: Duration) -> u64 {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    seconds.div_ceil(60) * 60
+}
+
+/// `link_logs(stage)`: the console's page of the stage's log group.
+#[expect(clippy::needless_pass_by_value, reason = "the engine passes values")]
+fn link_logs(stage: Context) -> Result<String, Error> {
+    let link = stage.get_attr("logs").ok().and_then(|link| link.as_str().map(str::to_owned));
+    link.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "`link_logs` takes a stage"))
+}
+
+/// The log group of a stage's first endpoint, else function; without either the list of all groups.
+fn log_group(stage: &MergedStage) -> String {
+    let endpoint = stage.endpoints.first().map(|place| (place, "/aws/sagemaker/Endpoints/"));
+    let Some((place, folder)) = endpoint.or(stage.functions.first().map(|place| (place, "/aws/lambda/"))) else {
+        return "https://console.aws.amazon.com/cloudwatch/home#logsV2:log-groups".to_owned();
+    };
+    let domain = match place.partition.as_str() {
+        "aws-cn" => "amazonaws.cn",
+        "aws-us-gov" => "amazonaws-us-gov.com",
+        _ => "aws.amazon.com",
+    };
+    let (region, group) = (&place.region, encoded_twice(&format!("{folder}{}", place.name)));
+    format!("https://{region}.console.{domain}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}")
+}
+
+/// What the console makes of a name: percent-encoded, percent-encoded again, `%` written as `$`.
+fn encoded_twice(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(byte.into()),
+            byte => out.push_str(&format!("$25{byte:02X}")),
+        }
+    }
+    out
+}

@@ -1,0 +1,296 @@
+//! A template compiled once, and rendered for each subject: the tree with its `$for` and `$when`.
+
+use minijinja::value::{Value as Context, merge_maps};
+use minijinja::{Environment, Expression};
+use serde_json::{Map, Value};
+
+use crate::config::nearest;
+use crate::provision::template::header::Scope;
+use crate::provision::template::render::{Faults, is_dynamic, said, sole_expression};
+use crate::provision::template::{Template, context};
+
+const FOR: &str = "$for";
+const WHEN: &str = "$when";
+const ITEM: &str = "$item";
+/// All loops of one object together.
+const MAX_ITEMS: usize = 10_000;
+
+/// A template ready to render.
+pub(in crate::provision) struct Compiled<'e, 't> {
+    when: Option<Expression<'e, 't>>,
+    body: Node<'e, 't>,
+}
+
+/// A value, with its place in the tree where rendering may fail.
+enum Node<'e, 't> {
+    Plain(&'t Value),
+    Expression { path: String, source: &'t str, expression: Expression<'e, 't> },
+    Text { path: String, text: minijinja::Template<'e, 't> },
+    List(Vec<Part<'e, 't>>),
+    Map(Vec<(&'t str, Part<'e, 't>)>),
+}
+
+/// A value that may be left out, and in a list repeated.
+struct Part<'e, 't> {
+    path: String,
+    each: Option<(&'t str, Expression<'e, 't>)>,
+    when: Option<Expression<'e, 't>>,
+    node: Node<'e, 't>,
+}
+
+/// Where in a template a value stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spot {
+    Top,
+    Key,
+    Item,
+}
+
+impl<'e, 't> Compiled<'e, 't> {
+    /// Whatever can be found wrong without a pipeline goes to `faults`.
+    pub(in crate::provision) fn new(engine: &'e Environment<'t>, template: &'t Template, faults: &mut Faults) -> Self {
+        let mut compiler = Compiler { engine, template, faults, names: Vec::new() };
+        let when = template.header.when.as_ref().and_then(|when| compiler.expression(when, "ddsync.when"));
+        let Part { node, .. } = compiler.part(&template.body, String::new(), Spot::Top);
+        Self { when, body: node }
+    }
+
+    /// Whether there is an object for what `context` tells.
+    pub(in crate::provision) fn applies(&self, context: &Context, faults: &mut Faults) -> bool {
+        self.when.as_ref().is_none_or(|when| holds(when, "ddsync.when", context, faults))
+    }
+
+    /// The object, in which what could not be rendered is null.
+    pub(in crate::provision) fn render(&self, context: &Context, faults: &mut Faults) -> Value {
+        Renderer { faults, items: 0 }.node(&self.body, context)
+    }
+}
+
+struct Compiler<'c, 'e, 't> {
+    engine: &'e Environment<'t>,
+    template: &'t Template,
+    faults: &'c mut Faults,
+    /// Of the loops around.
+    names: Vec<&'t str>,
+}
+
+impl<'e, 't> Compiler<'_, 'e, 't> {
+    fn part(&mut self, value: &'t Value, path: String, spot: Spot) -> Part<'e, 't> {
+        let Some(map) = value.as_object() else {
+            return Part { each: None, when: None, node: self.node(value, &path), path };
+        };
+        for (key, belongs) in [(FOR, spot == Spot::Item), (ITEM, spot == Spot::Item), (WHEN, spot != Spot::Top)] {
+            if map.contains_key(key) && !belongs {
+                let hint = if key == WHEN { "use `when` in the header" } else { "it belongs in an item of a list" };
+                self.faults.add(&path, format!("`{key}` has no effect here; {hint}"));
+            }
+        }
+        let each = map.get(FOR).and_then(|value| self.each(value, &path));
+        let depth = self.names.len();
+        self.names.extend(each.as_ref().map(|(name, _)| *name));
+        let when = map.get(WHEN).and_then(|value| self.when(value, &format!("{path}.{WHEN}")));
+        let node = match map.get(ITEM) {
+            Some(item) => {
+                if let Some(other) = map.keys().find(|key| ![FOR, WHEN, ITEM].contains(&key.as_str())) {
+                    self.faults.add(&path, format!("`{ITEM}` is the whole item; `{other}` beside it is lost"));
+                }
+                self.node(item, &format!("{path}.{ITEM}"))
+            }
+            None => self.map(map, &path),
+        };
+        self.names.truncate(depth);
+        Part { path, each, when, node }
+    }
+
+    fn node(&mut self, value: &'t Value, path: &str) -> Node<'e, 't> {
+        match value {
+            Value::String(text) if is_dynamic(text) => self.text(value, text, path),
+            Value::Array(items) => {
+                let parts = items.iter().enumerate();
+                Node::List(parts.map(|(index, item)| self.part(item, format!("{path}[{index}]"), Spot::Item)).collect())
+            }
+            Value::Object(map) => self.map(map, path),
+            plain => Node::Plain(plain),
+        }
+    }
+
+    fn map(&mut self, map: &'t Map<String, Value>, path: &str) -> Node<'e, 't> {
+        let mut parts = Vec::new();
+        for (key, value) in map.iter().filter(|(key, _)| ![FOR, WHEN, ITEM].contains(&key.as_str())) {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            parts.push((key.as_str(), self.part(value, path, Spot::Key)));
+        }
+        Node::Map(parts)
+    }
+
+    fn text(&mut self, value: &'t Value, text: &'t str, path: &str) -> Node<'e, 't> {
+        if let Some(source) = sole_expression(text) {
+            let expression = self.expression(source, path);
+            return expression.map_or(Node::Plain(value), |expression| Node::Expression {
+                path: path.to_owned(),
+                source: source.trim(),
+                expression,
+            });
+        }
+        match self.engine.template_from_str(text) {
+            Ok(text) => {
+                self.check_names(text.undeclared_variables(true), path);
+                Node::Text { path: path.to_owned(), text }
+            }
+            Err(error) => {
+                self.faults.add(path, said(&error));
+                Node::Plain(value)
+            }
+        }
+    }
+
+    fn each(&mut self, value: &'t Value, path: &str) -> Option<(&'t str, Expression<'e, 't>)> {
+        let path = format!("{path}.{FOR}");
+        let parts = value.as_str().and_then(|text| text.split_once(" in "));
+        let parts = parts.map(|(name, list)| (name.trim(), list.trim()));
+        let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let Some((name, list)) = parts.filter(|(name, _)| is_name(name)) else {
+            self.faults.add(&path, "has to read `NAME in LIST`, for example `stage in stages`");
+            return None;
+        };
+        Some((name, self.expression(list, &path)?))
+    }
+
+    fn when(&mut self, value: &'t Value, path: &str) -> Option<Expression<'e, 't>> {
+        let Some(source) = value.as_str() else {
+            self.faults.add(path, "has to be an expression, for example `pipeline.has.async`");
+            return None;
+        };
+        self.expression(source, path)
+    }
+
+    fn expression(&mut self, source: &'t str, path: &str) -> Option<Expression<'e, 't>> {
+        match self.engine.compile_expression(source) {
+            Ok(expression) => {
+                self.check_names(expression.undeclared_variables(true), path);
+                Some(expression)
+            }
+            Err(error) => {
+                self.faults.add(path, said(&error));
+                None
+            }
+        }
+    }
+
+    /// A misspelt name is found even where no pipeline renders it.
+    fn check_names(&mut self, used: impl IntoIterator<Item = String>, path: &str) {
+        let header = &self.template.header;
+        let known = context::names(header.scope);
+        let mut used: Vec<String> = used.into_iter().collect();
+        used.sort();
+        for name in used {
+            let mut parts = name.split('.');
+            let (first, second) = (parts.next().unwrap_or_default(), parts.next());
+            if self.names.contains(&first) {
+                continue;
+            }
+            if !known.contains(&first) {
+                let meant = nearest(first, known.iter().copied().chain(self.names.iter().copied()));
+                let of = if header.scope == Scope::Global { "; `scope` in the header is global" } else { "" };
+                let hint = meant.map_or_else(|| of.to_owned(), |near| format!("; did you mean `{near}`?"));
+                self.faults.add(path, format!("`{name}` is undefined{hint}"));
+            } else if let Some(variable) =
+                second.filter(|name| first == "vars" && !header.variables.contains_key(*name))
+            {
+                let meant = nearest(variable, header.variables.keys().map(String::as_str));
+                let hint = meant.map_or_else(
+                    || "; declare it under `ddsync.variables`".to_owned(),
+                    |near| format!("; did you mean `vars.{near}`?"),
+                );
+                self.faults.add(path, format!("`{name}` is undefined{hint}"));
+            }
+        }
+    }
+}
+
+struct Renderer<'r> {
+    faults: &'r mut Faults,
+    items: usize,
+}
+
+impl Renderer<'_> {
+    fn node(&mut self, node: &Node<'_, '_>, context: &Context) -> Value {
+        match node {
+            Node::Plain(value) => (*value).clone(),
+            Node::Text { path, text } => match text.render(context) {
+                Ok(text) => text.into(),
+                Err(error) => self.failed(path, &said(&error)),
+            },
+            Node::Expression { path, source, expression } => match expression.eval(context) {
+                Ok(value) if value.is_undefined() => self.failed(path, &format!("`{source}` is undefined")),
+                Ok(value) => match serde_json::to_value(&value) {
+                    Ok(value) => value,
+                    Err(_) => self.failed(path, &format!("`{source}` is nothing that JSON can hold")),
+                },
+                Err(error) => self.failed(path, &said(&error)),
+            },
+            Node::List(parts) => {
+                let mut list = Vec::with_capacity(parts.len());
+                for part in parts {
+                    self.items(part, context, &mut list);
+                }
+                Value::Array(list)
+            }
+            Node::Map(parts) => {
+                let mut map = Map::new();
+                for (key, part) in parts {
+                    if self.holds(part, context) {
+                        map.insert((*key).to_owned(), self.node(&part.node, context));
+                    }
+                }
+                Value::Object(map)
+            }
+        }
+    }
+
+    fn items(&mut self, part: &Part<'_, '_>, context: &Context, list: &mut Vec<Value>) {
+        let Some((name, each)) = &part.each else {
+            if self.holds(part, context) {
+                list.push(self.node(&part.node, context));
+            }
+            return;
+        };
+        let items = match each.eval(context).and_then(|items| items.try_iter()) {
+            Ok(items) => items,
+            Err(error) => {
+                self.failed(&format!("{}.{FOR}", part.path), &said(&error));
+                return;
+            }
+        };
+        for item in items {
+            self.items += 1;
+            if self.items > MAX_ITEMS {
+                self.failed(&part.path, &format!("makes more than {MAX_ITEMS} items"));
+                return;
+            }
+            let context = merge_maps([Context::from_pairs([(*name, item)]), context.clone()]);
+            if self.holds(part, &context) {
+                list.push(self.node(&part.node, &context));
+            }
+        }
+    }
+
+    fn holds(&mut self, part: &Part<'_, '_>, context: &Context) -> bool {
+        let Some(when) = &part.when else { return true };
+        holds(when, &format!("{}.{WHEN}", part.path), context, self.faults)
+    }
+
+    fn failed(&mut self, path: &str, message: &str) -> Value {
+        self.faults.add(path, message);
+        Value::Null
+    }
+}
+
+fn holds(when: &Expression<'_, '_>, path: &str, context: &Context, faults: &mut Faults) -> bool {
+    match when.eval(context) {
+        Ok(value) if value.is_undefined() => faults.add(path, "is undefined"),
+        Ok(value) => return value.is_true(),
+        Err(error) => faults.add(path, said(&error)),
+    }
+    false
+}

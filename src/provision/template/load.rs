@@ -1,0 +1,213 @@
+//! Where templates come from: built in, and a folder of the user's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+use serde_json::Value;
+
+use crate::config::settings::Templates as Settings;
+use crate::config::{Problem, Problems};
+use crate::provision::object::{Kind, Mark};
+use crate::provision::template::header::Header;
+use crate::provision::template::parse::parse;
+use crate::provision::template::render::{Faults, join_block_lines};
+use crate::provision::template::{Compiled, Template, engine};
+
+static DASHBOARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dashboards");
+static MONITORS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/monitors");
+
+/// Folders, each of one kind. Files in other folders are no templates.
+const FOLDERS: [(&str, Kind); 3] =
+    [("dashboards", Kind::Dashboard), ("monitors", Kind::Monitor), ("monitors/slos", Kind::Slo)];
+
+const ENDS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// What an export carries that only Datadog says, by kind.
+const OF_THE_SERVER: &[(Kind, &[&str])] = &[
+    (Kind::Dashboard, &["id", "author_handle", "author_name", "created_at", "modified_at", "url"]),
+    (
+        Kind::Monitor,
+        &[
+            "id",
+            "org_id",
+            "creator",
+            "created",
+            "created_at",
+            "modified",
+            "deleted",
+            "matching_downtimes",
+            "multi",
+            "overall_state",
+            "overall_state_modified",
+            "state",
+        ],
+    ),
+    (Kind::Slo, &["id", "creator", "created_at", "modified_at", "monitor_tags"]),
+];
+
+/// The text of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// By the folder it is in.
+    pub kind: Kind,
+    /// As messages name it; its last part is the template's key and `.yaml`, `.yml` or `.json`.
+    pub file: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// Every template in use.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Templates {
+    /// In the order of their kinds and keys.
+    pub(in crate::provision) used: Vec<Template>,
+    /// Every variable there is, those of templates that are not used included.
+    pub(in crate::provision) variables: BTreeSet<String>,
+    /// Names under `templates.disable` that name nothing.
+    pub(in crate::provision) unknown: Vec<String>,
+}
+
+impl Templates {
+    /// The built-in templates, and those of the user's folder.
+    ///
+    /// # Errors
+    /// Every problem of every template.
+    pub fn load(settings: &Settings) -> Result<Self, Problems> {
+        let mut sources = embedded();
+        if let Some(dir) = &settings.dir {
+            sources.extend(folder(dir)?);
+        }
+        Self::read(sources, &settings.disable)
+    }
+
+    /// Reads templates; a later source replaces an earlier one of the same kind and key.
+    ///
+    /// # Errors
+    /// Every problem of every template.
+    pub fn read(sources: Vec<Source>, disable: &BTreeSet<String>) -> Result<Self, Problems> {
+        let mut chosen: BTreeMap<(Kind, String), Source> = BTreeMap::new();
+        for source in sources {
+            chosen.insert((source.kind, source.key().to_owned()), source);
+        }
+        let mut problems = Vec::new();
+        let mut templates = Self::default();
+        for source in chosen.into_values() {
+            let mut faults = Faults::new(&source.file);
+            if let Some(template) = template(source, &mut faults) {
+                templates.variables.extend(template.header.variables.keys().cloned());
+                templates.used.push(template);
+            }
+            problems.extend(faults.problems());
+        }
+        Problems::check(problems)?;
+        let is_known = |name: &&String| templates.used.iter().any(|template| template.key == **name);
+        templates.unknown = disable.iter().filter(|name| !is_known(name)).cloned().collect();
+        templates.used.retain(|template| !disable.contains(&template.key));
+        Ok(templates)
+    }
+
+    /// Every template in use, in the order of kinds and keys.
+    pub fn iter(&self) -> impl Iterator<Item = &Template> {
+        self.used.iter()
+    }
+}
+
+impl Source {
+    /// The file's name without its end.
+    fn key(&self) -> &str {
+        let name = self.file.rsplit(['/', '\\']).next().unwrap_or_default();
+        name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+    }
+}
+
+fn is_template(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known))
+}
+
+/// The templates that are built in.
+fn embedded() -> Vec<Source> {
+    let mut sources = Vec::new();
+    for (name, kind) in FOLDERS {
+        let dir = match kind {
+            Kind::Dashboard => Some(&DASHBOARDS),
+            Kind::Monitor => Some(&MONITORS),
+            Kind::Slo => MONITORS.get_dir("slos"),
+        };
+        for file in dir.iter().flat_map(|dir| dir.files()).filter(|file| is_template(file.path())) {
+            let Some(file_name) = file.path().file_name() else { continue };
+            let file_name = format!("{name}/{}", file_name.to_string_lossy());
+            sources.push(Source { kind, file: file_name, text: String::from_utf8_lossy(file.contents()).into_owned() });
+        }
+    }
+    sources
+}
+
+/// The templates in a folder of the user's.
+fn folder(dir: &Path) -> Result<Vec<Source>, Problems> {
+    let mut sources: Vec<Source> = Vec::new();
+    let mut problems = Vec::new();
+    for (name, kind) in FOLDERS {
+        let dir = dir.join(name);
+        // A folder that is not there holds nothing.
+        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+        let mut paths: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths.into_iter().filter(|path| is_template(path)) {
+            let file = path.display().to_string();
+            match std::fs::read_to_string(&path) {
+                Ok(text) => sources.push(Source { kind, file, text }),
+                Err(error) => problems.push(problem(&file, None, format!("cannot be read: {error}"))),
+            }
+        }
+    }
+    for (index, source) in sources.iter().enumerate() {
+        let same = |other: &&Source| (other.kind, other.key()) == (source.kind, source.key());
+        if let Some(first) = sources[..index].iter().find(same) {
+            problems.push(problem(
+                &source.file,
+                None,
+                format!("has the same name as {}; keep one of them", first.file),
+            ));
+        }
+    }
+    Problems::check(problems)?;
+    Ok(sources)
+}
+
+fn template(source: Source, faults: &mut Faults) -> Option<Template> {
+    let key = source.key().to_owned();
+    if key.is_empty() || !key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')) {
+        faults.add("", "the name of a template takes a to z, 0 to 9 and `-`; rename the file");
+    }
+    let mut body = match parse(&source.text, source.file.ends_with(".json")) {
+        Ok(Value::Object(body)) => body,
+        Ok(_) => {
+            faults.add("", "has to be a mapping: Datadog's JSON of one object");
+            return None;
+        }
+        Err((line, message)) => {
+            faults.at_line(line, message);
+            return None;
+        }
+    };
+    let header = Header::take(&mut body, faults);
+    let of_the_server = OF_THE_SERVER.iter().find(|(kind, _)| *kind == source.kind).map_or(&[][..], |(_, keys)| *keys);
+    body.retain(|key, _| !of_the_server.contains(&key.as_str()));
+    let mut body = Value::Object(body);
+    // What is exported may be one of ours.
+    Mark::strip(source.kind, &mut body);
+    join_block_lines(&mut body);
+    if source.kind.title(&body).is_empty() {
+        faults.add(source.kind.title_key(), "is missing; every object has one");
+    }
+    let template = Template { kind: source.kind, key, file: source.file, header, body };
+    // Whatever does not depend on a pipeline is found now.
+    Compiled::new(&engine(), &template, faults);
+    Some(template)
+}
+
+fn problem(file: &str, line: Option<u64>, message: String) -> Problem {
+    Problem { file: file.to_owned(), line, column: None, path: String::new(), message }
+}
