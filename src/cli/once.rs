@@ -12,7 +12,7 @@ const NAMED: usize = 2;
 
 pub(super) async fn run(args: &OnceArgs, verbose: u8) -> Outcome {
     let session = Session::open(&args.config.config, verbose)?;
-    let jobs = session.jobs(None).await?;
+    let jobs = Box::pin(session.jobs(None)).await?;
     let spinner = print::spinner("reading");
     // Discovery comes first: what is read depends on it.
     let mut failed = pass(&jobs, |job| job.kind == JobKind::Discover).await;

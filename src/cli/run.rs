@@ -14,7 +14,7 @@ pub(super) async fn run(args: &RunArgs, verbose: u8) -> Outcome {
     let session = Session::open(&args.config.config, verbose)?;
     let clock = session.clock;
     let health = Arc::new(Health::new(clock, &session.settings.agent));
-    let jobs = Arc::new(session.jobs(Some(Arc::clone(&health))).await?);
+    let jobs = Arc::new(Box::pin(session.jobs(Some(Arc::clone(&health)))).await?);
     let server = Server::start(session.settings.agent.listen, Arc::clone(&health)).await?;
     tracing::info!(address = %server.address(), state = %session.settings.state, "started");
     let shutdown = Shutdown::on_signals().map_err(|error| CommandError::Failed(format!("no signals: {error}")))?;

@@ -14,7 +14,7 @@ const NAMESPACE: &str = "main";
 /// It stands in a tag with a key of ours.
 const MAX_NAMESPACE: usize = 64;
 const DAY: Duration = Duration::from_hours(24);
-const MAX_GRACE: Duration = Duration::from_hours(24 * 90);
+const MAX_GRACE: Duration = Duration::from_hours(24 * 30);
 
 pub(super) fn read(root: &Section<'_>, environments: &BTreeSet<String>, findings: &mut Findings) -> Provision {
     let section = root.section("provision", KEYS, findings);

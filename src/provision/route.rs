@@ -32,28 +32,36 @@ pub struct Address {
     pub handles: String,
 }
 
-/// The route of an owner: what the owner tag names, else the team's, the environment's, the default. What is missing on
-/// the way is a finding, a line each.
+/// What was looked for on the way to a route and is not configured, a sentence each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// The owner tag names no route.
+    pub owner: Option<String>,
+    /// The team has none.
+    pub team: Option<String>,
+}
+
+/// The route of an owner: what the owner tag names, else the team's, the environment's, the default.
 #[must_use]
-pub fn choose<'a>(routes: &'a Routes, who: Owner<'_>) -> (&'a Route, Vec<String>) {
-    let mut findings = Vec::new();
+pub fn choose<'a>(routes: &'a Routes, who: Owner<'_>) -> (&'a Route, Missing) {
+    let mut missing = Missing::default();
     if let Some(owner) = who.owner {
         if let Some(route) = routes.owners.get(&tag("owner", owner)) {
-            return (route, findings);
+            return (route, missing);
         }
         let names = routes.owners.values().filter_map(|route| route.name.strip_prefix("owners."));
         let hint = nearest(owner, names).map(|name| format!("; did you mean {}?", quoted(name))).unwrap_or_default();
-        findings.push(format!("the owner tag {} names no route under `routes.owners`{hint}", quoted(owner)));
+        missing.owner = Some(format!("the owner tag {} names no route under `routes.owners`{hint}", quoted(owner)));
     }
     if let Some(team) = who.team {
         if let Some(route) = routes.teams.get(&tag("team", team)) {
-            return (route, findings);
+            return (route, missing);
         }
         let instead = "that of the environment, or the default, is taken";
-        findings.push(format!("team {} has no route under `routes.teams`; {instead}", quoted(team)));
+        missing.team = Some(format!("team {} has no route under `routes.teams`; {instead}", quoted(team)));
     }
     let environment = who.environment.and_then(|name| routes.environments.get(&tag("environment", name)));
-    (environment.unwrap_or(&routes.default), findings)
+    (environment.unwrap_or(&routes.default), missing)
 }
 
 /// The handles of a route: in production those that page and those that notify, elsewhere those that notify alone.

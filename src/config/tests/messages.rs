@@ -314,7 +314,7 @@ fn bad_variables_are_problems_too() {
 
 #[test]
 fn handles_are_one_word_and_routes_name_somebody() {
-    let text = r##"regions: [us-west-2]
+    let text = r#"regions: [us-west-2]
 routes:
   default: "@slack-ml"
   teams:
@@ -323,8 +323,20 @@ routes:
     Claims: {}
     Finance: {pages: "@x"}
   owner: {x: {page: "@y"}}
-"##;
-    insta::assert_snapshot!(problems(text), @"");
+"#;
+    insta::assert_snapshot!(problems(text), @r#"
+    ddsync.yaml:3: routes.default: expected a mapping with keys such as `page:`, found `@slack-ml`
+    ddsync.yaml:5: routes.teams.Docs.page: `slack-docs` is no handle: one word such as `@slack-ml`, in quotes
+    ddsync.yaml:5: routes.teams.Docs.notify[1]: `@two words` is no handle: one word such as `@slack-ml`, in quotes
+    ddsync.yaml:5: routes.teams.Docs.notify[2]: `@a,b` is no handle: one word such as `@slack-ml`, in quotes
+    ddsync.yaml:5: routes.teams.Docs.notify[3]: `@{{x}}` is no handle: one word such as `@slack-ml`, in quotes
+    ddsync.yaml:5: routes.teams.Docs.notify[4]: expected text, found `5`; put it in quotes
+    ddsync.yaml:6: routes.teams.docs: is the same tag as `teams.Docs`; keep one of them
+    ddsync.yaml:7: routes.teams.Claims: names nobody; write `{notify: "@slack-ml"}`
+    ddsync.yaml:8: routes.teams.Finance: names nobody; write `{notify: "@slack-ml"}`
+    ddsync.yaml:8: routes.teams.Finance.pages: unknown key; did you mean `page`?
+    ddsync.yaml:9: routes.owner: unknown key; did you mean `owners`?
+    "#);
 }
 
 #[test]
@@ -340,5 +352,16 @@ templates:
 provision: {namespace: Main 1, auto: yes, grace: 400d, production: [data_prd]}
 schedules: {provision: "* * *"}
 "#;
-    insta::assert_snapshot!(problems(text), @"");
+    insta::assert_snapshot!(problems(text), @r#"
+    ddsync.yaml:4: templates.dir: `nowhere` is no folder; the path starts at .
+    ddsync.yaml:5: templates.disable: expected a list, found `backlog-growing`; write `[backlog-growing]`
+    ddsync.yaml:7: templates.variables.*.max_age_seconds: stands twice, once with `-` and once with `_`
+    ddsync.yaml:7: templates.variables.*.other: expected a number, a text, true or false, found a list
+    ddsync.yaml:8: templates.variables.Lease: expected a mapping with keys such as `max_age_seconds:`, found `5`
+    ddsync.yaml:9: provision.namespace: `Main 1` takes a to z, 0 to 9 and `-`, at most 64 of them
+    ddsync.yaml:9: provision.auto: expected true or false, found `yes`
+    ddsync.yaml:9: provision.grace: expected a duration from 0s to 30days, found `400d`
+    ddsync.yaml:9: provision.production[0]: `data_prd` is none of `environments`; did you mean `data_prod`?
+    ddsync.yaml:10: schedules.provision: `* * *` has 3 of five fields (minute, hour, day of month, month, day of week), or six with the second first; for example `*/5 * * * *`
+    "#);
 }

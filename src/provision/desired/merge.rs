@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::pipeline::{Pipeline, Stage, quoted};
-use crate::model::resource::{EndpointKind, Resource, ResourceKind};
+use crate::model::resource::{EndpointKind, Resource, ResourceKind, Variant};
 use crate::model::tag::tag;
 
 /// A pipeline of an environment. Names are as typed, untrusted; tags are values as series carry them.
@@ -98,11 +98,13 @@ pub(in crate::provision) fn merge(
         merged.name =
             members.iter().map(|member| member.name.clone()).find(|name| !name.is_empty()).unwrap_or_default();
         merged.environment = members.first().map(|member| member.environment.clone()).unwrap_or_default();
-        for (what, value) in [("pipeline", &merged.tag), ("environment", &merged.environment_tag)] {
+        for (what, key, value) in
+            [("name", "pipeline", &merged.tag), ("environment", "environment", &merged.environment_tag)]
+        {
             if value == "none" {
                 let shown = merged.shown();
                 findings.insert(format!(
-                    "{shown} has no {what} that Datadog can tell from others; its objects are about `{what}:none`"
+                    "{shown} has no {what} that Datadog can store; its objects are about `{key}:none`"
                 ));
             }
         }
@@ -184,8 +186,7 @@ impl MergedStage {
         for resource in stage.resources.iter().filter_map(|arn| by_arn.get(arn.as_str())) {
             match &resource.kind {
                 ResourceKind::Endpoint(described) => {
-                    self.gpu |=
-                        described.iter().flat_map(|endpoint| &endpoint.variants).any(|variant| variant.has_gpu());
+                    self.gpu |= described.iter().flat_map(|endpoint| &endpoint.variants).any(Variant::has_gpu);
                     self.endpoints.push(Place::of(resource, "endpoint"));
                 }
                 ResourceKind::Function => self.functions.push(Place::of(resource, "function")),

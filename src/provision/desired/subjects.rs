@@ -164,7 +164,7 @@ impl<'a> Known<'a> {
         let split = overrides.of_pipeline(template, self.merged, findings);
         let is_split = |stage: &MergedStage| split.own.iter().any(|(own, _)| own.tag == stage.tag);
         let shared = split.shared.as_ref().map(|values| {
-            let without: String = split.own.iter().map(|(stage, _)| format!(",!stage:{}", stage.tag)).collect();
+            let without: String = split.own.iter().map(|(stage, _)| [",!stage:", &stage.tag].concat()).collect();
             self.about(None, &without, values, &|stage| !is_split(stage))
         });
         let own = split.own.iter().map(|(stage, values)| {
@@ -222,7 +222,8 @@ impl Desk<'_> {
                     "{shown} has no team; its alerts take the route of the environment, or the default"
                 ));
             }
-            findings.extend(missing);
+            findings.extend(missing.owner.map(|owner| format!("{shown}: {owner}")));
+            findings.extend(missing.team);
             findings.extend(gap(route, production));
         }
         address(route, production)

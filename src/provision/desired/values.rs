@@ -96,12 +96,11 @@ impl<'a> Overrides<'a> {
                 let Some((variable, current)) = template.header.variables.get(name).zip(values.get_mut(name)) else {
                     continue;
                 };
-                match variable.of_configuration(value) {
-                    Some(value) => *current = value,
-                    None => {
-                        let place = format!("{} for {} in `templates.variables`", quoted(name), quoted(scope));
-                        findings.insert(rejected(&place, &value_text(value), variable, current));
-                    }
+                if let Some(value) = variable.of_configuration(value) {
+                    *current = value;
+                } else {
+                    let place = format!("{} for {} in `templates.variables`", quoted(name), quoted(scope));
+                    findings.insert(rejected(&place, &value_text(value), variable, current));
                 }
             }
         }

@@ -19,31 +19,31 @@ fn all() -> Routes {
     )
 }
 
-fn chosen(owner: Option<&str>, team: Option<&str>, environment: Option<&str>) -> (String, Vec<String>) {
+fn chosen(owner: Option<&str>, team: Option<&str>, environment: Option<&str>) -> (String, Missing) {
     let routes = all();
-    let (route, findings) = choose(&routes, Owner { owner, team, environment });
-    (route.name.clone(), findings)
+    let (route, missing) = choose(&routes, Owner { owner, team, environment });
+    (route.name.clone(), missing)
 }
 
 #[test]
 fn the_owner_goes_before_the_team_the_environment_and_the_default() {
-    assert_eq!(chosen(Some("Night-Shift"), Some("Docs Team"), None), ("owners.night-shift".into(), vec![]));
-    assert_eq!(chosen(None, Some("docs_team"), Some("data_dev")), ("teams.Docs Team".into(), vec![]));
-    assert_eq!(chosen(None, None, Some("Data_Dev")), ("environments.data_dev".into(), vec![]));
-    assert_eq!(chosen(None, None, Some("data_prod")), ("default".into(), vec![]));
+    assert_eq!(chosen(Some("Night-Shift"), Some("Docs Team"), None), ("owners.night-shift".into(), Missing::default()));
+    assert_eq!(chosen(None, Some("docs_team"), Some("data_dev")), ("teams.Docs Team".into(), Missing::default()));
+    assert_eq!(chosen(None, None, Some("Data_Dev")), ("environments.data_dev".into(), Missing::default()));
+    assert_eq!(chosen(None, None, Some("data_prod")), ("default".into(), Missing::default()));
 }
 
 #[test]
 fn what_names_no_route_is_a_finding_and_the_next_one_counts() {
-    let (route, findings) = chosen(Some("nigth-shift"), Some("Claims"), Some("data_dev"));
+    let (route, missing) = chosen(Some("nigth-shift"), Some("Claims"), Some("data_dev"));
     assert_eq!(route, "environments.data_dev");
-    insta::assert_snapshot!(findings.join("\n"), @r#"
+    insta::assert_snapshot!([missing.owner, missing.team].map(Option::unwrap).join("\n"), @r#"
     the owner tag "nigth-shift" names no route under `routes.owners`; did you mean "night-shift"?
     team "Claims" has no route under `routes.teams`; that of the environment, or the default, is taken
     "#);
     // A handle in a tag is a name like any other.
-    let (route, findings) = chosen(Some("@pagerduty-x"), Some("Docs Team"), None);
-    assert_eq!((route.as_str(), findings.len()), ("teams.Docs Team", 1));
+    let (route, missing) = chosen(Some("@pagerduty-x"), Some("Docs Team"), None);
+    assert_eq!((route.as_str(), missing.owner.is_some(), missing.team), ("teams.Docs Team", true, None));
 }
 
 #[test]

@@ -163,12 +163,9 @@ fn log_group(stage: &MergedStage) -> String {
 
 /// What the console makes of a name: percent-encoded, percent-encoded again, `%` written as `$`.
 fn encoded_twice(name: &str) -> String {
-    let mut out = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(byte.into()),
-            byte => out.push_str(&format!("$25{byte:02X}")),
-        }
-    }
-    out
+    let encoded = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        byte => format!("$25{byte:02X}"),
+    };
+    name.bytes().map(encoded).collect()
 }

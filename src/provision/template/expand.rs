@@ -1,6 +1,6 @@
 //! A template compiled once, and rendered for each subject: the tree with its `$for` and `$when`.
 
-use minijinja::value::{Value as Context, merge_maps};
+use minijinja::value::{Value as Context, ValueKind, merge_maps};
 use minijinja::{Environment, Expression};
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ const MAX_ITEMS: usize = 10_000;
 
 /// A template ready to render.
 pub(in crate::provision) struct Compiled<'e, 't> {
-    when: Option<Expression<'e, 't>>,
+    when: Option<Condition<'e, 't>>,
     body: Node<'e, 't>,
 }
 
@@ -34,8 +34,15 @@ enum Node<'e, 't> {
 struct Part<'e, 't> {
     path: String,
     each: Option<(&'t str, Expression<'e, 't>)>,
-    when: Option<Expression<'e, 't>>,
+    when: Option<Condition<'e, 't>>,
     node: Node<'e, 't>,
+}
+
+/// Whether something is there at all.
+struct Condition<'e, 't> {
+    path: String,
+    source: &'t str,
+    expression: Expression<'e, 't>,
 }
 
 /// Where in a template a value stands.
@@ -50,14 +57,14 @@ impl<'e, 't> Compiled<'e, 't> {
     /// Whatever can be found wrong without a pipeline goes to `faults`.
     pub(in crate::provision) fn new(engine: &'e Environment<'t>, template: &'t Template, faults: &mut Faults) -> Self {
         let mut compiler = Compiler { engine, template, faults, names: Vec::new() };
-        let when = template.header.when.as_ref().and_then(|when| compiler.expression(when, "ddsync.when"));
+        let when = template.header.when.as_ref().and_then(|when| compiler.condition(when, "ddsync.when"));
         let Part { node, .. } = compiler.part(&template.body, String::new(), Spot::Top);
         Self { when, body: node }
     }
 
     /// Whether there is an object for what `context` tells.
     pub(in crate::provision) fn applies(&self, context: &Context, faults: &mut Faults) -> bool {
-        self.when.as_ref().is_none_or(|when| holds(when, "ddsync.when", context, faults))
+        self.when.as_ref().is_none_or(|when| when.holds(context, faults))
     }
 
     /// The object, in which what could not be rendered is null.
@@ -156,12 +163,17 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
         Some((name, self.expression(list, &path)?))
     }
 
-    fn when(&mut self, value: &'t Value, path: &str) -> Option<Expression<'e, 't>> {
+    fn when(&mut self, value: &'t Value, path: &str) -> Option<Condition<'e, 't>> {
         let Some(source) = value.as_str() else {
             self.faults.add(path, "has to be an expression, for example `pipeline.has.async`");
             return None;
         };
-        self.expression(source, path)
+        self.condition(source, path)
+    }
+
+    fn condition(&mut self, source: &'t str, path: &str) -> Option<Condition<'e, 't>> {
+        let expression = self.expression(source, path)?;
+        Some(Condition { path: path.to_owned(), source: source.trim(), expression })
     }
 
     fn expression(&mut self, source: &'t str, path: &str) -> Option<Expression<'e, 't>> {
@@ -223,10 +235,8 @@ impl Renderer<'_> {
             },
             Node::Expression { path, source, expression } => match expression.eval(context) {
                 Ok(value) if value.is_undefined() => self.failed(path, &format!("`{source}` is undefined")),
-                Ok(value) => match serde_json::to_value(&value) {
-                    Ok(value) => value,
-                    Err(_) => self.failed(path, &format!("`{source}` is nothing that JSON can hold")),
-                },
+                Ok(value) => json_of(&value)
+                    .unwrap_or_else(|| self.failed(path, &format!("`{source}` is nothing that JSON can hold"))),
                 Err(error) => self.failed(path, &said(&error)),
             },
             Node::List(parts) => {
@@ -268,7 +278,7 @@ impl Renderer<'_> {
                 self.failed(&part.path, &format!("makes more than {MAX_ITEMS} items"));
                 return;
             }
-            let context = merge_maps([Context::from_pairs([(*name, item)]), context.clone()]);
+            let context = merge_maps([context.clone(), Context::from_pairs([(*name, item)])]);
             if self.holds(part, &context) {
                 list.push(self.node(&part.node, &context));
             }
@@ -276,8 +286,7 @@ impl Renderer<'_> {
     }
 
     fn holds(&mut self, part: &Part<'_, '_>, context: &Context) -> bool {
-        let Some(when) = &part.when else { return true };
-        holds(when, &format!("{}.{WHEN}", part.path), context, self.faults)
+        part.when.as_ref().is_none_or(|when| when.holds(context, self.faults))
     }
 
     fn failed(&mut self, path: &str, message: &str) -> Value {
@@ -286,11 +295,19 @@ impl Renderer<'_> {
     }
 }
 
-fn holds(when: &Expression<'_, '_>, path: &str, context: &Context, faults: &mut Faults) -> bool {
-    match when.eval(context) {
-        Ok(value) if value.is_undefined() => faults.add(path, "is undefined"),
-        Ok(value) => return value.is_true(),
-        Err(error) => faults.add(path, said(&error)),
+impl Condition<'_, '_> {
+    fn holds(&self, context: &Context, faults: &mut Faults) -> bool {
+        match self.expression.eval(context) {
+            Ok(value) if value.is_undefined() => faults.add(&self.path, format!("`{}` is undefined", self.source)),
+            Ok(value) => return value.is_true(),
+            Err(error) => faults.add(&self.path, said(&error)),
+        }
+        false
     }
-    false
+}
+
+/// The value in JSON; none for functions and the like.
+fn json_of(value: &Context) -> Option<Value> {
+    let is_data = !matches!(value.kind(), ValueKind::Plain | ValueKind::Bytes | ValueKind::Invalid);
+    serde_json::to_value(value).ok().filter(|_| is_data)
 }

@@ -181,7 +181,7 @@ fn template(source: Source, faults: &mut Faults) -> Option<Template> {
     if key.is_empty() || !key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')) {
         faults.add("", "the name of a template takes a to z, 0 to 9 and `-`; rename the file");
     }
-    let mut body = match parse(&source.text, source.file.ends_with(".json")) {
+    let mut body = match parse(&source.text, Path::new(&source.file).extension().is_some_and(|end| end == "json")) {
         Ok(Value::Object(body)) => body,
         Ok(_) => {
             faults.add("", "has to be a mapping: Datadog's JSON of one object");

@@ -18,8 +18,7 @@ pub(super) fn parse(text: &str, json: bool) -> Result<Value, (u64, String)> {
         let options = serde_saphyr::options! {
             budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES },
             alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_NODES },
-            // Repeated keys are found below, in JSON too.
-            duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
+            duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
             strict_booleans: true,
             leading_zero_numbers_as_strings: true,
             underscored_numbers_as_strings: true,
@@ -27,7 +26,11 @@ pub(super) fn parse(text: &str, json: bool) -> Result<Value, (u64, String)> {
         };
         serde_saphyr::from_str_with_options::<Tree>(text, options).map_err(|error| {
             let line = error.location().map_or(0, |at| at.line());
-            (line, without_place(&error.without_snippet().to_string()))
+            let message = match error.without_snippet() {
+                serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => twice(key),
+                other => without_place(&other.to_string()),
+            };
+            (line, message)
         })
     };
     parsed.map(|Tree(value)| value)
@@ -37,6 +40,10 @@ pub(super) fn parse(text: &str, json: bool) -> Result<Value, (u64, String)> {
 fn without_place(message: &str) -> String {
     let end = message.find(" at line ").unwrap_or(message.len());
     message[..end].to_owned()
+}
+
+fn twice(key: &str) -> String {
+    format!("the key `{key}` stands twice")
 }
 
 /// A value in which no key stands twice.
@@ -97,7 +104,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key `{key}` stands twice")));
+                return Err(A::Error::custom(twice(&key)));
             }
             let Tree(value) = entries.next_value()?;
             map.insert(key, value);

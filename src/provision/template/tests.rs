@@ -1,1 +1,141 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use serde_json::json;
+
+use super::*;
+use crate::config::Problems;
+use crate::config::settings::Templates as Settings;
+
+fn read(files: &[(&str, &str)], disable: &[&str]) -> Result<Templates, Problems> {
+    let kind = |file: &str| match file {
+        _ if file.starts_with("dashboards/") => Kind::Dashboard,
+        _ if file.starts_with("monitors/slos/") => Kind::Slo,
+        _ => Kind::Monitor,
+    };
+    let source = |&(file, text): &(&str, &str)| Source { kind: kind(file), file: file.into(), text: text.into() };
+    Templates::read(files.iter().map(source).collect(), &disable.iter().map(|name| (*name).to_owned()).collect())
+}
+
+fn problems(files: &[(&str, &str)]) -> String {
+    read(files, &[]).unwrap_err().to_string()
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_with_its_place() {
+    let header = "
+ddsync: {scop: team, scope: pipelines, environments: data_prod, per_stage: 1, when: '', variables: {Max: {default: 1}, x: 5}}
+name: x
+";
+    let body = "
+ddsync:
+  scope: pipeline
+  when: pipline.has.async
+  variables: {max_age_seconds: {default: 900}}
+name: << pipelin.name >>
+query: avg:x{<< filter } > << vars.max_age >>
+options: {delay: << settings.delay.hot + >>, $for: x in y}
+list:
+  - $for: stage of stages
+    a: 1
+  - $for: stage in stages
+    b: << stge.name >>
+  - {$item: 1, c: 2}
+  - {$when: true}
+message: '<% if stages %>'
+";
+    let files = [
+        ("monitors/Bad Name.yaml", "name: x\nname: y\n"),
+        ("monitors/body.yaml", body),
+        ("monitors/global.yaml", "name: << pipeline.name >>"),
+        ("monitors/header.yaml", header),
+        ("monitors/list.json", "[1]"),
+        ("monitors/include.yaml", "name: x\nmessage: '<% include \"/etc/passwd\" %>'"),
+        ("dashboards/untitled.json", "{\"layout_type\": \"ordered\",\n!}"),
+        ("dashboards/untitled.yaml", "{layout_type: ordered, $when: 'true'}"),
+    ];
+    insta::assert_snapshot!(problems(&files), @r#"
+    monitors/Bad Name.yaml: the name of a template takes a to z, 0 to 9 and `-`; rename the file
+    monitors/Bad Name.yaml:2: the key `name` stands twice
+    monitors/body.yaml: ddsync.when: `pipline.has.async` is undefined; did you mean `pipeline`?
+    monitors/body.yaml: list[0].$for: has to read `NAME in LIST`, for example `stage in stages`
+    monitors/body.yaml: list[1].b: `stge.name` is undefined; did you mean `stage`?
+    monitors/body.yaml: list[2]: `$item` is the whole item; `c` beside it is lost
+    monitors/body.yaml: list[3].$when: has to be an expression, for example `pipeline.has.async`
+    monitors/body.yaml: message: syntax error: unexpected end of input, expected end of block
+    monitors/body.yaml: name: `pipelin.name` is undefined; did you mean `pipeline`?
+    monitors/body.yaml: options: `$for` has no effect here; it belongs in an item of a list
+    monitors/body.yaml: options.$for: `y` is undefined
+    monitors/body.yaml: options.delay: syntax error: unexpected end of input, expected expression
+    monitors/body.yaml: query: syntax error: unexpected `}`, expected end of variable block
+    monitors/global.yaml: name: `pipeline.name` is undefined; did you mean `pipelines`?
+    monitors/header.yaml: ddsync.environments: has to be a list of names; leave it out for all
+    monitors/header.yaml: ddsync.per_stage: has to be true or false
+    monitors/header.yaml: ddsync.scop: unknown key; did you mean `scope`?
+    monitors/header.yaml: ddsync.scope: has to be one of pipeline, team, environment, global
+    monitors/header.yaml: ddsync.variables.Max: a name takes a to z, 0 to 9 and `_`, and starts with a letter
+    monitors/header.yaml: ddsync.variables.x: has to be a mapping such as `{default: 900, about: ".."}`
+    monitors/header.yaml: ddsync.when: has to be a text
+    monitors/include.yaml: message: syntax error: unknown statement include
+    monitors/list.json: has to be a mapping: Datadog's JSON of one object
+    dashboards/untitled.yaml: title: is missing; every object has one
+    dashboards/untitled.yaml: `$when` has no effect here; use `when` in the header
+    "#);
+}
+
+#[test]
+fn a_users_folder_adds_templates_and_replaces_built_in_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("dashboards/fleet.json", r#"{"title": "Ours"}"#);
+    write("monitors/ours.yml", "name: ours\ntype: query alert");
+    write("monitors/slos/.ours.yaml", "no template");
+    write("monitors/README.md", "no template");
+    write("ours.yaml", "no template");
+    let settings = Settings { dir: Some(folder.path().to_owned()), ..Settings::default() };
+    let built_in = Templates::load(&Settings::default()).unwrap();
+    let all = Templates::load(&settings).unwrap();
+    let find = |kind, key: &str| all.iter().find(|template| template.kind == kind && template.key == key);
+    assert_eq!(find(Kind::Dashboard, "fleet").unwrap().body, json!({"title": "Ours"}));
+    assert!(find(Kind::Monitor, "ours").unwrap().file.ends_with("monitors/ours.yml"));
+    assert_eq!(all.iter().count(), built_in.iter().count() + 1);
+
+    write("monitors/ours.json", "{\"name\": \"ours\"}");
+    assert!(Templates::load(&settings).unwrap_err().to_string().contains("has the same name as"));
+}
+
+#[test]
+fn what_is_disabled_is_gone_and_what_is_not_there_is_remembered() {
+    let files = [("monitors/a.yaml", "name: a"), ("monitors/b.yaml", "name: b"), ("dashboards/b.yaml", "title: b")];
+    let templates = read(&files, &["b", "c"]).unwrap();
+    assert_eq!(templates.iter().map(|template| template.key.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(templates.unknown, ["c"]);
+}
+
+#[test]
+fn an_export_of_the_server_works_as_it_is() {
+    let monitor = r#"{"id": 7, "org_id": 1, "name": "By hand", "type": "query alert", "query": "avg(last_5m):avg:x{*} > 1",
+        "message": "{{#is_alert}}x{{/is_alert}} \ud83d\ude00", "tags": ["a:b", "ddsync_namespace:main", "ddsync_key:x/global"],
+        "overall_state": "OK", "created": "2026-01-01", "creator": {"name": "x"}, "options": {"thresholds": {"critical": 1.0}}}"#;
+    let dashboard = r#"{"id": "abc", "title": "By hand", "author_handle": "x@example.com", "url": "/dashboard/abc",
+        "created_at": "x", "modified_at": "y", "layout_type": "ordered", "widgets": [{"id": 1, "definition": {"type": "note"}}]}"#;
+    let templates = read(&[("monitors/m.json", monitor), ("dashboards/d.json", dashboard)], &[]).unwrap();
+    let bodies: Vec<&Value> = templates.iter().map(|template| &template.body).collect();
+    let expected = json!([
+        {"name": "By hand", "type": "query alert", "query": "avg(last_5m):avg:x{*} > 1",
+         "message": "{{#is_alert}}x{{/is_alert}} 😀", "tags": ["a:b"], "options": {"thresholds": {"critical": 1.0}}},
+        {"title": "By hand", "layout_type": "ordered", "widgets": [{"id": 1, "definition": {"type": "note"}}]},
+    ]);
+    assert_eq!(json!(bodies), expected);
+    assert!(templates.iter().all(|template| template.header.scope == Scope::Global));
+}
+
+#[test]
+fn links_are_made_for_the_place_and_the_site() {
+    assert_eq!(app("datadoghq.com"), "https://app.datadoghq.com");
+    assert_eq!(app("datadoghq.eu"), "https://app.datadoghq.eu");
+    assert_eq!(app("us3.datadoghq.com"), "https://us3.datadoghq.com");
+}

@@ -44,10 +44,10 @@ impl Variable {
             about: text(map, "about")?,
             unit: text(map, "unit")?,
         };
-        match variable.within(default.as_f64()) {
-            true => Ok(variable),
-            false => Err(format!("the default {default} is not {}", variable.wanted())),
+        if !variable.within(default.as_f64()) {
+            return Err(format!("the default {default} is not {}", variable.wanted()));
         }
+        Ok(variable)
     }
 
     /// The value that a text of a tag means, when it fits.
@@ -112,21 +112,21 @@ mod tests {
 
     use super::*;
 
-    fn variable(value: Value) -> Variable {
-        Variable::read(&value).unwrap()
+    fn variable(value: &Value) -> Variable {
+        Variable::read(value).unwrap()
     }
 
     #[test]
     fn a_tag_gives_a_value_of_the_defaults_own_type_within_bounds() {
-        let age = variable(json!({"default": 900, "min": 60, "max": 86400}));
+        let age = variable(&json!({"default": 900, "min": 60, "max": 86400}));
         assert_eq!(age.of_tag(" 1800 "), Some(json!(1800)));
         assert_eq!(age.of_tag("90.5"), Some(json!(90.5)));
         for text in ["", "59", "1e9", "NaN", "inf", "true", "900s", "0x10"] {
             assert_eq!(age.of_tag(text), None, "{text}");
         }
-        let on = variable(json!({"default": false}));
+        let on = variable(&json!({"default": false}));
         assert_eq!((on.of_tag("true"), on.of_tag("yes")), (Some(json!(true)), None));
-        let runbook = variable(json!({"default": "https://wiki/x"}));
+        let runbook = variable(&json!({"default": "https://wiki/x"}));
         assert_eq!(runbook.of_tag("https://wiki/Y-1"), Some(json!("https://wiki/Y-1")));
         for text in ["", "a b", "a,env:prod", "a}", "@all", "<<x>>", "a*"] {
             assert_eq!(runbook.of_tag(text), None, "{text}");
@@ -149,7 +149,7 @@ mod tests {
     proptest! {
         #[test]
         fn for_all_texts_of_tags_a_text_variable_cannot_leave_its_place_in_a_query(text in any::<String>()) {
-            if let Some(Value::String(value)) = variable(json!({"default": "x"})).of_tag(&text) {
+            if let Some(Value::String(value)) = variable(&json!({"default": "x"})).of_tag(&text) {
                 prop_assert!(!value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/-".contains(c)));
             }
         }
