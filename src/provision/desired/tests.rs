@@ -147,9 +147,7 @@ fn one_pipeline_in_many_accounts_and_regions_is_one_object() {
         wanted.objects[0].body["name"],
         "444455556666 777788889999, eu-west-1 us-west-2, lease-page-split lease-page-split-b"
     );
-    insta::assert_snapshot!(wanted.findings.join("\n"), @r#"
-    pipeline "Lease" of "data_prod": the team is "Docs" in one account or region and "Claims" in another; "Docs" is used
-    "#);
+    insta::assert_snapshot!(wanted.findings.join("\n"), @r#"pipeline "Lease" of "data_prod": the team is "Docs" in one account or region and "Claims" in another; "Docs" is used"#);
 }
 
 #[test]

@@ -33,7 +33,8 @@ enum Node<'e, 't> {
 /// A value that may be left out, and in a list repeated.
 struct Part<'e, 't> {
     path: String,
-    each: Option<(&'t str, Expression<'e, 't>)>,
+    /// The name of an item, the list as written, and the list.
+    each: Option<(&'t str, &'t str, Expression<'e, 't>)>,
     when: Option<Condition<'e, 't>>,
     node: Node<'e, 't>,
 }
@@ -94,7 +95,7 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
         }
         let each = map.get(FOR).and_then(|value| self.each(value, &path));
         let depth = self.names.len();
-        self.names.extend(each.as_ref().map(|(name, _)| *name));
+        self.names.extend(each.as_ref().map(|(name, ..)| *name));
         let when = map.get(WHEN).and_then(|value| self.when(value, &format!("{path}.{WHEN}")));
         let node = match map.get(ITEM) {
             Some(item) => {
@@ -151,7 +152,7 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
         }
     }
 
-    fn each(&mut self, value: &'t Value, path: &str) -> Option<(&'t str, Expression<'e, 't>)> {
+    fn each(&mut self, value: &'t Value, path: &str) -> Option<(&'t str, &'t str, Expression<'e, 't>)> {
         let path = format!("{path}.{FOR}");
         let parts = value.as_str().and_then(|text| text.split_once(" in "));
         let parts = parts.map(|(name, list)| (name.trim(), list.trim()));
@@ -160,7 +161,7 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
             self.faults.add(&path, "has to read `NAME in LIST`, for example `stage in stages`");
             return None;
         };
-        Some((name, self.expression(list, &path)?))
+        Some((name, list, self.expression(list, &path)?))
     }
 
     fn when(&mut self, value: &'t Value, path: &str) -> Option<Condition<'e, 't>> {
@@ -259,16 +260,21 @@ impl Renderer<'_> {
     }
 
     fn items(&mut self, part: &Part<'_, '_>, context: &Context, list: &mut Vec<Value>) {
-        let Some((name, each)) = &part.each else {
+        let Some((name, source, each)) = &part.each else {
             if self.holds(part, context) {
                 list.push(self.node(&part.node, context));
             }
             return;
         };
-        let items = match each.eval(context).and_then(|items| items.try_iter()) {
+        let items = match each.eval(context) {
+            Ok(items) if items.is_undefined() => Err(format!("`{source}` is undefined")),
+            Ok(items) => items.try_iter().map_err(|error| said(&error)),
+            Err(error) => Err(said(&error)),
+        };
+        let items = match items {
             Ok(items) => items,
-            Err(error) => {
-                self.failed(&format!("{}.{FOR}", part.path), &said(&error));
+            Err(message) => {
+                self.failed(&format!("{}.{FOR}", part.path), &message);
                 return;
             }
         };

@@ -92,6 +92,7 @@ a: [{b: << pipeline.nme >>}, 'x << stages[7].name >>', {$for: x in pipeline.name
     three.yaml: b: `link_logs` takes a stage; seen in three/global
     two.yaml: a[0].b: `pipeline.nme` is undefined; seen in two/pipeline/lease/data_prod and 1 more
     two.yaml: a[1]: `stages[7]` is undefined; seen in two/pipeline/lease/data_prod and 1 more
+    two.yaml: a[2].$for: `pipeline.name.y` is undefined; seen in two/pipeline/lease/data_prod and 1 more
     two.yaml: a[3].$when: `pipeline.z` is undefined; seen in two/pipeline/lease/data_prod and 1 more
     "#);
 }
