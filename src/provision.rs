@@ -3,7 +3,10 @@
 //! Everything here is pure but for `apply`, the only part that talks to Datadog. Ownership lives inside the objects
 //! (see [`object::Mark`]), so there is no state to lose.
 
+pub mod compare;
 pub mod desired;
+pub mod guard;
+pub mod import;
 pub mod object;
 pub mod plan;
 pub mod route;

@@ -5,6 +5,30 @@ use serde_json::Value;
 
 use crate::provision::object::{Identity, Kind};
 
+mod decide;
+mod file;
+mod filter;
+mod mark;
+mod ours;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod vanish;
+mod wave;
+
+pub use decide::{Options, adopt, plan};
+pub use file::Unreadable;
+pub use filter::Filter;
+pub use mark::{fingerprint, recount};
+pub use summary::Summary;
+pub use vanish::destroy_plan;
+
+/// Version of [`Plan`] that this program writes and reads.
+pub const VERSION: u32 = 1;
+
+/// Key of the template of the one dashboard that knows how much is owned. Its scope is global.
+pub const FLEET: &str = "fleet";
+
 /// What is to be done so that Datadog has what should be there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -31,10 +55,12 @@ pub struct Step {
     pub identity: Identity,
     /// What a person knows it by.
     pub title: String,
+    /// Steps of one wave may be carried out at the same time, waves only one after the other, since what a later one
+    /// writes refers to what an earlier one has made.
+    pub wave: u8,
     /// What is done.
     pub action: Action,
-    /// [`Live::fingerprint`](crate::provision::object::Live::fingerprint) of the object that the decision was made on;
-    /// `None` when there was none.
+    /// [`fingerprint`] of the object that the decision was made on; `None` when there was none.
     pub was: Option<String>,
 }
 
@@ -102,7 +128,8 @@ pub enum Cause {
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldChange {
-    /// For example `options.thresholds.critical` or `widgets[2].definition.title`.
+    /// For example `options.thresholds.critical` or `widgets[2].definition.title`. `widgets (order)` holds what the widgets
+    /// are called; `ddsync_digest` and `owned` are parts of the mark.
     pub path: String,
     /// As Datadog has it; null when it has nothing.
     pub old: Value,

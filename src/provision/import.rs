@@ -1,0 +1,112 @@
+//! An object made by hand becomes a template.
+
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::{Value, json};
+
+use crate::provision::compare::cleaned;
+use crate::provision::object::{Kind, Mark};
+
+/// What a person looks for first, in this order; the rest follows by name.
+const FIRST: &[&str] = &[
+    "ddsync",
+    "title",
+    "name",
+    "description",
+    "type",
+    "layout_type",
+    "reflow_type",
+    "about",
+    "scope",
+    "query",
+    "message",
+    "priority",
+    "tags",
+    "template_variables",
+    "definition",
+    "options",
+];
+
+/// What comes last, since it is long.
+const LAST: &[&str] = &["widgets", "layout"];
+
+/// The template of an object as Datadog tells it, or as its user interface exports it. What Datadog sets itself, ids, a
+/// mark and what is null are left out, and every text renders to itself.
+#[must_use]
+pub fn template(kind: Kind, body: &Value) -> Value {
+    let mut body = cleaned(kind, body);
+    Mark::strip(kind, &mut body);
+    let title = kind.title(&body).to_owned();
+    let mut template = escaped(&body);
+    if let Some(fields) = template.as_object_mut() {
+        let about = if title.is_empty() { format!("A {kind} made by hand.") } else { format!("{title}, made by hand.") };
+        fields.insert("ddsync".to_owned(), json!({"about": about, "scope": "global"}));
+    }
+    template
+}
+
+/// A template as YAML.
+///
+/// # Errors
+/// None that are known of; the serializer has the last word.
+pub fn yaml(template: &Value) -> Result<String, serde_saphyr::ser::Error> {
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: true };
+    serde_saphyr::to_string_with_options(&InOrder(template), options)
+}
+
+fn escaped(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(escaped_text(text)),
+        Value::Array(items) => items.iter().map(escaped).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(fields.map(|(key, value)| (key.clone(), escaped(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// What would begin an expression, a block or a comment becomes an expression that says it.
+fn escaped_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = ["<<", "<%", "<#"].iter().filter_map(|start| rest.find(start)).min() {
+        let (before, after) = rest.split_at(at);
+        let (start, after) = after.split_at(2);
+        out.push_str(before);
+        out.push_str(&format!("<< {start:?} >>"));
+        rest = after;
+    }
+    out + rest
+}
+
+/// Serializes mappings in the order in which people read them.
+struct InOrder<'a>(&'a Value);
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(fields) => {
+                let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+                fields.sort_by_key(|(key, _)| rank(key));
+                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                for (key, value) in fields {
+                    map.serialize_entry(key, &InOrder(value))?;
+                }
+                map.end()
+            }
+            Value::Array(items) => {
+                let mut seq = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    seq.serialize_element(&InOrder(item))?;
+                }
+                seq.end()
+            }
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+fn rank(key: &str) -> usize {
+    let place = |list: &[&str]| list.iter().position(|other| *other == key);
+    place(FIRST).or_else(|| place(LAST).map(|at| FIRST.len() + 1 + at)).unwrap_or(FIRST.len())
+}

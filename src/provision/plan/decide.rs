@@ -1,0 +1,263 @@
+//! What is done with each object.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use super::ours::{Key, Ours};
+use super::{Action, Cause, Extra, FLEET, FieldChange, Filter, Plan, Step, VERSION, fingerprint, mark, wave};
+use crate::provision::compare::{carry, cleaned, differences, extras, frozen, resolved};
+use crate::provision::guard::{self, Refusal};
+use crate::provision::object::{Counts, Desired, Identity, Kind, Live, Mark, Subject, World};
+
+/// How to plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Which installation.
+    pub namespace: String,
+    /// Unix seconds.
+    pub now: i64,
+    /// How long an object is kept when nothing is left that it is about.
+    pub grace_seconds: i64,
+    /// Whether it is deleted after that.
+    pub prune: bool,
+    /// Whether an object is deleted and made anew when Datadog cannot change it.
+    pub recreate: bool,
+    /// Whether a list that is implausibly short is believed.
+    pub accept_shrunk: bool,
+    /// Which objects it is about.
+    pub filter: Filter,
+    /// Objects that Datadog does not let go, by kind and id, and why.
+    pub undeletable: BTreeMap<(Kind, String), String>,
+}
+
+/// What is to be done so that `world` has what is `desired`, which is always the whole of it: an object of ours that is
+/// not in it has lost what it is about. Objects without our mark, or of another namespace, are not touched.
+///
+/// # Errors
+/// When what Datadog lists is implausibly little.
+pub fn plan(desired: &[Desired], world: &World, options: &Options) -> Result<Plan, Refusal> {
+    let ours = Ours::of(world, &options.namespace);
+    if !options.accept_shrunk {
+        let is_dashboard = |kind: Kind| kind == Kind::Dashboard;
+        let listed = world.objects.iter().any(|live| is_dashboard(live.kind));
+        let wanted = desired.iter().any(|desired| {
+            is_dashboard(desired.kind) && options.filter.matches(desired.kind, &desired.identity, &desired.body)
+        });
+        guard::check(&options.namespace, &ours.all, listed, wanted, options.now)?;
+    }
+    let mut planner = Planner::new(&ours, options);
+    planner.all(desired);
+    Ok(planner.finish())
+}
+
+/// Makes a step that creates an object into one that takes over `live`, which Datadog says is the same, or which a person
+/// named. `None` when it is not ours to take: it carries a mark, or cannot become what it should be.
+#[must_use]
+pub fn adopt(step: &Step, live: &Live) -> Option<Step> {
+    let Action::Create { body } = &step.action else { return None };
+    let mark = Mark::read(step.kind, body)?;
+    let mut desired = body.clone();
+    Mark::strip(step.kind, &mut desired);
+    if live.kind != step.kind || live.mark.is_some() || frozen(step.kind, &desired, &live.body).is_some() {
+        return None;
+    }
+    let fields = differences(step.kind, &desired, &live.body);
+    carry(step.kind, &mut desired, &live.body, true);
+    mark.write(step.kind, &mut desired);
+    let action = Action::Update { id: live.id.clone(), body: desired, fields, cause: Cause::Adopt };
+    Some(Step { action, was: Some(fingerprint(live)), ..step.clone() })
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) ours: &'a Ours<'a>,
+    pub(super) options: &'a Options,
+    pub(super) plan: Plan,
+    /// Made anew in this plan, so that their ids are not known yet.
+    anew: HashSet<Key<'a>>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(ours: &'a Ours<'a>, options: &'a Options) -> Self {
+        let plan = Plan { version: VERSION, namespace: options.namespace.clone(), ..Plan::default() };
+        Self { ours, options, plan, anew: HashSet::new() }
+    }
+
+    fn all(&mut self, desired: &'a [Desired]) {
+        let mut wanted: HashSet<Key<'a>> = HashSet::with_capacity(desired.len());
+        let mut chosen = Vec::with_capacity(desired.len());
+        for one in desired {
+            if !wanted.insert((one.kind, &one.identity)) {
+                self.plan.findings.push(format!("{} {} is wanted twice: the first is taken", one.kind, one.identity));
+            } else if self.options.filter.matches(one.kind, &one.identity, &one.body) {
+                chosen.push(one);
+            }
+        }
+        for one in &chosen {
+            let live = self.ours.kept.get(&(one.kind, &one.identity));
+            if let Some((live, _)) = live
+                && self.options.recreate
+                && !self.is_held(live)
+                && frozen(one.kind, &one.body, &live.body).is_some()
+            {
+                self.anew.insert((one.kind, &one.identity));
+            }
+        }
+        let (fleet, others): (Vec<&Desired>, _) = chosen.into_iter().partition(|one| is_fleet(one.kind, &one.identity));
+        for one in others {
+            self.want(one, None);
+        }
+        self.vanish(&wanted);
+        self.drop_doubled();
+        let mut owned = self.owned_after();
+        for one in fleet {
+            owned.dashboards += usize::from(!self.ours.kept.contains_key(&(one.kind, &one.identity)));
+            self.want(one, Some(owned));
+        }
+    }
+
+    /// Puts the steps in order.
+    pub(super) fn finish(mut self) -> Plan {
+        self.remember_shrinking();
+        self.plan.steps.sort_by(|a, b| (a.wave, a.kind, &a.identity).cmp(&(b.wave, b.kind, &b.identity)));
+        self.plan
+    }
+
+    fn want(&mut self, desired: &'a Desired, owned: Option<Counts>) {
+        let Desired { kind, ref identity, .. } = *desired;
+        let id = |kind: Kind, identity: &Identity| {
+            let key = (kind, identity);
+            self.ours.kept.get(&key).filter(|_| !self.anew.contains(&key)).map(|(live, _)| live.id.clone())
+        };
+        let (body, open) = resolved(kind, &desired.body, &id);
+        let mark = Mark {
+            namespace: self.options.namespace.clone(),
+            identity: identity.clone(),
+            digest: desired.digest(),
+            gone_since: None,
+            owned,
+        };
+        let marked = |mut body: Value| {
+            mark.write(kind, &mut body);
+            body
+        };
+        let wave = wave::of_write(kind, identity, &body);
+        let title = kind.title(&body).to_owned();
+        let Some(&(live, old)) = self.ours.kept.get(&(kind, identity)) else {
+            let action = Action::Create { body: marked(cleaned(kind, &body)) };
+            self.plan.steps.push(Step { kind, identity: identity.clone(), title, wave, action, was: None });
+            return;
+        };
+        let step = |action| Step { kind, identity: identity.clone(), title, wave, action, was: Some(fingerprint(live)) };
+        if let Some(because) = frozen(kind, &body, &live.body) {
+            let id = live.id.clone();
+            let action = match self.options.undeletable.get(&(kind, live.id.clone())) {
+                Some(held) => Action::Blocked { id, because: format!("{because}, and it cannot be deleted: {held}") },
+                None if self.options.recreate => {
+                    Action::Recreate { id, body: marked(cleaned(kind, &body)), because }
+                }
+                None => Action::Blocked {
+                    id,
+                    because: format!("{because}: run again with --recreate to delete it, with its history, and make it anew"),
+                },
+            };
+            self.plan.steps.push(step(action));
+            return;
+        }
+        let mut fields = differences(kind, &body, &live.body);
+        let marks = mark::changes(old, &mark);
+        let added = extras(kind, &body, &live.body);
+        if fields.is_empty() && marks.is_empty() {
+            self.plan.unchanged += 1;
+            self.keep_in_mind(kind, identity, added);
+            return;
+        }
+        let cause = if old.gone_since.is_some() {
+            Cause::Back
+        } else if old.digest != mark.digest || fields.is_empty() || open {
+            Cause::Change
+        } else {
+            Cause::Drift
+        };
+        let mut written = cleaned(kind, &body);
+        // What a template no longer says looks like what a person added: when the template has changed, it goes.
+        carry(kind, &mut written, &live.body, old.digest == mark.digest);
+        let dropped = extras(kind, &written, &live.body);
+        self.keep_in_mind(kind, identity, added.into_iter().filter(|added| !dropped.contains(added)).collect());
+        for (path, old) in dropped {
+            // Datadog keeps the priority of a monitor that says nothing about it.
+            if path == "priority" {
+                written[path.as_str()] = Value::Null;
+            }
+            fields.push(FieldChange { path, old, new: Value::Null });
+        }
+        fields.extend(marks);
+        let action = Action::Update { id: live.id.clone(), body: marked(written), fields, cause };
+        self.plan.steps.push(step(action));
+    }
+
+    fn keep_in_mind(&mut self, kind: Kind, identity: &Identity, added: Vec<(String, Value)>) {
+        let extra = |(path, value)| Extra { kind, identity: identity.clone(), path, value };
+        self.plan.extras.extend(added.into_iter().map(extra));
+    }
+
+    /// Whether Datadog does not let it go.
+    fn is_held(&self, live: &Live) -> bool {
+        self.options.undeletable.contains_key(&(live.kind, live.id.clone()))
+    }
+
+    /// What is owned when the plan so far is carried out.
+    fn owned_after(&self) -> Counts {
+        let mut owned = guard::counts(&self.ours.all);
+        for step in &self.plan.steps {
+            let count = guard::count_mut(&mut owned, step.kind);
+            match step.action {
+                Action::Create { .. } => *count += 1,
+                Action::Delete { .. } => *count -= 1,
+                Action::Update { .. } | Action::Recreate { .. } | Action::Blocked { .. } => {}
+            }
+        }
+        owned
+    }
+
+    /// A plan that leaves the fleet dashboard out and takes much away would make the next list look implausibly short:
+    /// then the fleet dashboard has to remember it.
+    fn remember_shrinking(&mut self) {
+        let identity = Identity::new(FLEET, Subject::Global);
+        let Some(&(live, old)) = self.ours.kept.get(&(Kind::Dashboard, &identity)) else { return };
+        let is_planned = self.plan.steps.iter().any(|step| is_fleet(step.kind, &step.identity));
+        let owned = self.owned_after();
+        if is_planned || old.owned.and_then(|before| guard::shrunk(before, owned)).is_none() {
+            return;
+        }
+        let new = Mark { owned: Some(owned), ..old.clone() };
+        self.remark(live, old, &new, Cause::Change);
+    }
+
+    /// Writes an object as it is, with another mark.
+    pub(super) fn remark(&mut self, live: &Live, old: &Mark, new: &Mark, cause: Cause) {
+        let (id, body) = (live.id.clone(), mark::remarked(live, new));
+        let action = Action::Update { id, body, fields: mark::changes(old, new), cause };
+        let wave = wave::of_write(live.kind, &new.identity, &live.body);
+        self.push(live, &new.identity, wave, action);
+    }
+
+    /// Deletes an object, if Datadog lets it go.
+    pub(super) fn delete(&mut self, live: &Live, identity: &Identity, because: String) {
+        let id = live.id.clone();
+        let action = match self.options.undeletable.get(&(live.kind, live.id.clone())) {
+            Some(held) => Action::Blocked { id, because: format!("it cannot be deleted: {held}") },
+            None => Action::Delete { id, because },
+        };
+        self.push(live, identity, wave::of_delete(live.kind, identity, &live.body), action);
+    }
+
+    fn push(&mut self, live: &Live, identity: &Identity, wave: u8, action: Action) {
+        let (kind, title, was) = (live.kind, live.kind.title(&live.body).to_owned(), Some(fingerprint(live)));
+        self.plan.steps.push(Step { kind, identity: identity.clone(), title, wave, action, was });
+    }
+}
+
+fn is_fleet(kind: Kind, identity: &Identity) -> bool {
+    kind == Kind::Dashboard && identity.template == FLEET
+}

@@ -1,0 +1,88 @@
+//! What happens to objects that nothing is left for: a flake in discovery must not delete a page.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use super::decide::{Options, Planner};
+use super::ours::{Key, Ours};
+use super::{Cause, Plan};
+use crate::provision::object::{Identity, Mark, Subject, World};
+
+/// Deletes every object of `options.namespace` that `options.filter` matches, with no regard to what should be there.
+#[must_use]
+pub fn destroy_plan(world: &World, options: &Options) -> Plan {
+    let ours = Ours::of(world, &options.namespace);
+    let mut planner = Planner::new(&ours, options);
+    for live in &ours.all {
+        if let Some(mark) = &live.mark
+            && options.filter.matches(live.kind, &mark.identity, &live.body)
+        {
+            planner.delete(live, &mark.identity, "everything that matches is destroyed".to_owned());
+        }
+    }
+    planner.finish()
+}
+
+impl Planner<'_> {
+    /// Marks what is no longer wanted; deletes it when it has been marked for long enough and that is allowed.
+    pub(super) fn vanish(&mut self, wanted: &HashSet<Key<'_>>) {
+        let Options { now, grace_seconds, prune, ref filter, .. } = *self.options;
+        let mut kept: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for (key, &(live, mark)) in &self.ours.kept {
+            if wanted.contains(key) || !filter.matches(live.kind, &mark.identity, &live.body) {
+                continue;
+            }
+            let Some(since) = mark.gone_since else {
+                self.remark(live, mark, &Mark { gone_since: Some(now), ..mark.clone() }, Cause::Gone);
+                continue;
+            };
+            let left = grace_seconds.saturating_sub(now.saturating_sub(since));
+            if left <= 0 && prune {
+                let for_long = span(now.saturating_sub(since));
+                self.delete(live, &mark.identity, format!("nothing has been left that it is about for {for_long}"));
+            } else {
+                let fate = match (left > 0, prune) {
+                    (true, true) => format!("pruned in {}", span(left)),
+                    (true, false) => format!("kept; --prune would delete in {}", span(left)),
+                    (false, _) => "kept; would be pruned with --prune".to_owned(),
+                };
+                *kept.entry((about(&mark.identity), fate)).or_default() += 1;
+            }
+        }
+        let finding = |((about, fate), n): ((String, String), usize)| {
+            let objects = if n == 1 { "object is" } else { "objects are" };
+            format!("{about} has vanished, and {n} {objects} left: {fate}")
+        };
+        self.plan.findings.extend(kept.into_iter().map(finding));
+    }
+
+    /// Deletes what a race has made a second time.
+    pub(super) fn drop_doubled(&mut self) {
+        for (live, kept) in &self.ours.doubled {
+            let Some(mark) = live.mark.as_ref() else { continue };
+            if self.options.filter.matches(live.kind, &mark.identity, &live.body) {
+                let because = format!("it was made twice, and {} is the older one", kept.id);
+                self.plan.findings.push(format!("{} {} {}: {because}", live.kind, mark.identity, live.id));
+                self.delete(live, &mark.identity, because);
+            }
+        }
+    }
+}
+
+fn about(identity: &Identity) -> String {
+    match &identity.subject {
+        Subject::Pipeline { pipeline, environment, stage: None } => format!("pipeline {pipeline} of {environment}"),
+        Subject::Pipeline { pipeline, environment, stage: Some(stage) } => {
+            format!("stage {stage} of pipeline {pipeline} of {environment}")
+        }
+        Subject::Environment(environment) => format!("environment {environment}"),
+        Subject::Team(team) => format!("team {team}"),
+        Subject::Global | Subject::Digest(_) => format!("template {}", identity.template),
+    }
+}
+
+/// A span of time in words, to the minute.
+fn span(seconds: i64) -> String {
+    let minutes = u64::try_from(seconds).unwrap_or_default().div_ceil(60);
+    humantime::format_duration(Duration::from_secs(minutes * 60)).to_string()
+}
