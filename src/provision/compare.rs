@@ -92,9 +92,7 @@ fn as_written<'a>(at: &Place<'_>, desired: &Value, live: &'a Map<String, Value>)
         let all = || Value::from("*");
         return match (desired, there("defaults")) {
             (Value::Array(_), Some(list)) => Cow::Borrowed(list),
-            (Value::Array(_), None) => {
-                Cow::Owned(Value::Array(vec![there("default").cloned().unwrap_or_else(all)]))
-            }
+            (Value::Array(_), None) => Cow::Owned(Value::Array(vec![there("default").cloned().unwrap_or_else(all)])),
             // One default is not the same as several that begin with it.
             (_, Some(list)) if list.as_array().is_some_and(|list| list.len() > 1) => Cow::Borrowed(list),
             _ => first.or(there("default")).map_or_else(|| Cow::Owned(all()), Cow::Borrowed),

@@ -38,7 +38,8 @@ pub fn template(kind: Kind, body: &Value) -> Value {
     let title = kind.title(&body).to_owned();
     let mut template = escaped(&body);
     if let Some(fields) = template.as_object_mut() {
-        let about = if title.is_empty() { format!("A {kind} made by hand.") } else { format!("{title}, made by hand.") };
+        let about =
+            if title.is_empty() { format!("A {kind} made by hand.") } else { format!("{title}, made by hand.") };
         fields.insert("ddsync".to_owned(), json!({"about": about, "scope": "global"}));
     }
     template

@@ -109,6 +109,20 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Datadog's id of the object, when there is one already.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Update { id, .. }
+            | Self::Recreate { id, .. }
+            | Self::Delete { id, .. }
+            | Self::Blocked { id, .. } => Some(id),
+        }
+    }
+}
+
 /// Why an object is written anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

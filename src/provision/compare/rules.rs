@@ -72,6 +72,7 @@ const SETS: &[&str] = &[
     "notify_list",
     "renotify_statuses",
     "restricted_roles",
+    "thresholds",
 ];
 
 /// A value that Datadog puts where none was written.
@@ -164,7 +165,9 @@ pub(super) fn is_servers(at: &Place<'_>) -> bool {
     let name = at.name();
     at.is_a_field() && SERVERS.contains(&name)
         || is_widget_id(at)
-        || at.kind == Kind::Slo && at.is_in_item_of("thresholds") && matches!(name, "target_display" | "warning_display")
+        || at.kind == Kind::Slo
+            && at.is_in_item_of("thresholds")
+            && matches!(name, "target_display" | "warning_display")
 }
 
 /// Whether it is the id of a widget.
@@ -206,7 +209,12 @@ pub(super) fn is_addition(at: &Place<'_>, value: &Value, beside: &Map<String, Va
         // Thresholds come from the query; one delay excludes the other; how long no data counts follows the window.
         Kind::Monitor => !matches!(
             name,
-            "locked" | "new_group_delay" | "new_host_delay" | "no_data_timeframe" | "require_full_window" | "thresholds"
+            "locked"
+                | "new_group_delay"
+                | "new_host_delay"
+                | "no_data_timeframe"
+                | "require_full_window"
+                | "thresholds"
         ),
         // A query and a specification are two ways to say one thing, and Datadog answers with both.
         Kind::Slo => match name {

@@ -119,7 +119,8 @@ impl<'a> Planner<'a> {
     /// Puts the steps in order.
     pub(super) fn finish(mut self) -> Plan {
         self.remember_shrinking();
-        self.plan.steps.sort_by(|a, b| (a.wave, a.kind, &a.identity).cmp(&(b.wave, b.kind, &b.identity)));
+        let order = |step: &Step| (step.wave, step.kind, step.identity.clone(), step.action.id().map(str::to_owned));
+        self.plan.steps.sort_by_cached_key(order);
         self.plan
     }
 
@@ -148,17 +149,18 @@ impl<'a> Planner<'a> {
             self.plan.steps.push(Step { kind, identity: identity.clone(), title, wave, action, was: None });
             return;
         };
-        let step = |action| Step { kind, identity: identity.clone(), title, wave, action, was: Some(fingerprint(live)) };
+        let step =
+            |action| Step { kind, identity: identity.clone(), title, wave, action, was: Some(fingerprint(live)) };
         if let Some(because) = frozen(kind, &body, &live.body) {
             let id = live.id.clone();
             let action = match self.options.undeletable.get(&(kind, live.id.clone())) {
                 Some(held) => Action::Blocked { id, because: format!("{because}, and it cannot be deleted: {held}") },
-                None if self.options.recreate => {
-                    Action::Recreate { id, body: marked(cleaned(kind, &body)), because }
-                }
+                None if self.options.recreate => Action::Recreate { id, body: marked(cleaned(kind, &body)), because },
                 None => Action::Blocked {
                     id,
-                    because: format!("{because}: run again with --recreate to delete it, with its history, and make it anew"),
+                    because: format!(
+                        "{because}: run again with --recreate to delete it, with its history, and make it anew"
+                    ),
                 },
             };
             self.plan.steps.push(step(action));

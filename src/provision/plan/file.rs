@@ -11,7 +11,9 @@ pub enum Unreadable {
     #[error("this is no plan of ddsync: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Another program wrote it.
-    #[error("this plan has version {0}, and this ddsync reads version {VERSION}: make it anew with `ddsync plan --out`")]
+    #[error(
+        "this plan has version {0}, and this ddsync reads version {VERSION}: make it anew with `ddsync plan --out`"
+    )]
     Version(Value),
 }
 

@@ -16,8 +16,8 @@ pub(super) struct Ours<'a> {
     pub(super) all: Vec<&'a Live>,
     /// One of each identity, with its mark.
     pub(super) kept: HashMap<Key<'a>, (&'a Live, &'a Mark)>,
-    /// What a race has made a second time: the one that is too many, and the one that is kept.
-    pub(super) doubled: Vec<(&'a Live, &'a Live)>,
+    /// What a race has made a second time: those that are too many.
+    pub(super) doubled: Vec<(&'a Live, &'a Mark)>,
 }
 
 impl<'a> Ours<'a> {
@@ -31,16 +31,13 @@ impl<'a> Ours<'a> {
                     entry.insert((live, mark));
                 }
                 Entry::Occupied(mut entry) => {
-                    let (other, _) = *entry.get();
-                    if age(live, other).is_lt() {
-                        entry.insert((live, mark));
-                        ours.doubled.push((other, live));
-                    } else {
-                        ours.doubled.push((live, other));
-                    }
+                    let newer =
+                        if age(live, entry.get().0).is_lt() { entry.insert((live, mark)) } else { (live, mark) };
+                    ours.doubled.push(newer);
                 }
             }
         }
+        ours.doubled.sort_by_key(|(live, _)| (live.kind, &live.id));
         ours
     }
 }

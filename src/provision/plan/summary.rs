@@ -77,8 +77,7 @@ impl fmt::Display for Summary {
             (self.delete, "to delete"),
             (self.blocked, "blocked"),
         ];
-        let parts: Vec<String> =
-            parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         let parts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
         write!(f, "{parts}, {} unchanged", self.unchanged)
     }

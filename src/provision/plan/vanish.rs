@@ -58,9 +58,10 @@ impl Planner<'_> {
 
     /// Deletes what a race has made a second time.
     pub(super) fn drop_doubled(&mut self) {
-        for (live, kept) in &self.ours.doubled {
-            let Some(mark) = live.mark.as_ref() else { continue };
-            if self.options.filter.matches(live.kind, &mark.identity, &live.body) {
+        for (live, mark) in &self.ours.doubled {
+            if let Some((kept, _)) = self.ours.kept.get(&(live.kind, &mark.identity))
+                && self.options.filter.matches(live.kind, &mark.identity, &live.body)
+            {
                 let because = format!("it was made twice, and {} is the older one", kept.id);
                 self.plan.findings.push(format!("{} {} {}: {because}", live.kind, mark.identity, live.id));
                 self.delete(live, &mark.identity, because);
