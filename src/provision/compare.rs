@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::provision::object::Kind;
+use crate::provision::object::{Kind, resolve};
 use crate::provision::plan::FieldChange;
 
 mod addition;
@@ -19,8 +19,8 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use addition::{carry, extras};
-pub use body::{cleaned, resolved};
+pub use addition::{carry, extras, extras_of_same};
+pub use body::{Ids, cleaned, resolved, written};
 use place::Place;
 
 /// Where differences go; `None` when it is enough to know that there is one.
@@ -36,7 +36,12 @@ pub fn differences(kind: Kind, desired: &Value, live: &Value) -> Vec<FieldChange
     found
 }
 
-/// Whether nothing differs.
+/// Whether nothing differs, with ids in place of the references in `desired`. Nothing is copied.
+#[must_use]
+pub fn is_same(kind: Kind, desired: &Value, live: &Value, ids: Ids<'_>) -> bool {
+    same(&Place::with_ids(kind, ids), desired, live)
+}
+
 fn same(at: &Place<'_>, desired: &Value, live: &Value) -> bool {
     !differ(at, desired, live, &mut None)
 }
@@ -156,16 +161,25 @@ fn same_value(at: &Place<'_>, desired: &Value, live: &Value) -> bool {
         (Value::Number(desired), Value::Number(live)) => desired == live || desired.as_f64() == live.as_f64(),
         (Value::String(desired), Value::String(live)) => {
             let (desired, live) = (desired.trim(), live.trim());
-            desired == live || at.kind == Kind::Monitor && at.is_field("type") && one_type(desired) == one_type(live)
+            desired == live
+                || at.kind == Kind::Monitor && at.is_field("type") && one_type(desired) == one_type(live)
+                || body::refers(desired) && at.ids().is_some_and(|ids| resolves_to(desired, live, ids))
         }
         // A reference is a text, also where Datadog has a number.
-        (Value::String(desired), Value::Number(live)) => at.is_item_of("monitor_ids") && *desired == live.to_string(),
+        (Value::String(desired), Value::Number(live)) if at.is_item_of("monitor_ids") => {
+            let live = live.to_string();
+            *desired == live || at.ids().is_some_and(|ids| resolves_to(desired, &live, ids))
+        }
         _ => desired == live,
     };
     equal
         || rules::is_blank(desired) && rules::is_blank(live)
         || rules::is_blank(live) && rules::is_default(at, desired)
         || rules::is_blank(desired) && !desired.is_boolean() && rules::is_default(at, live)
+}
+
+fn resolves_to(desired: &str, live: &str, ids: Ids<'_>) -> bool {
+    resolve(&Value::from(desired), ids).0.as_str().is_some_and(|text| text.trim() == live)
 }
 
 /// A `metric alert` and a `query alert` are one type, whatever it was called when it was written.

@@ -73,8 +73,7 @@ fn escaped_text(text: &str) -> String {
     while let Some(at) = ["<<", "<%", "<#"].iter().filter_map(|start| rest.find(start)).min() {
         let (before, after) = rest.split_at(at);
         let (start, after) = after.split_at(2);
-        out.push_str(before);
-        out.push_str(&format!("<< {start:?} >>"));
+        out.extend([before, "<< \"", start, "\" >>"]);
         rest = after;
     }
     out + rest

@@ -11,17 +11,25 @@ use crate::provision::object::Kind;
 #[must_use]
 pub fn extras(kind: Kind, desired: &Value, live: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
-    collect(&Place::top(kind), desired, live, &mut found);
+    collect(&Place::top(kind), desired, live, false, &mut found);
     found
 }
 
-fn collect(at: &Place<'_>, desired: &Value, live: &Value, found: &mut Vec<(String, Value)>) {
+/// As [`extras`], for two bodies between which nothing differs: then what is where need not be looked for.
+#[must_use]
+pub fn extras_of_same(kind: Kind, desired: &Value, live: &Value) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    collect(&Place::top(kind), desired, live, true, &mut found);
+    found
+}
+
+fn collect(at: &Place<'_>, desired: &Value, live: &Value, is_same: bool, found: &mut Vec<(String, Value)>) {
     match (desired, live) {
         (Value::Object(desired), Value::Object(live)) => {
             for (key, value) in live {
                 let at = at.key(key);
                 match desired.get(key) {
-                    Some(desired) => collect(&at, desired, value, found),
+                    Some(desired) => collect(&at, desired, value, is_same, found),
                     None => found.extend(addition(&at, value, desired, live).map(|value| (at.to_string(), value))),
                 }
             }
@@ -29,10 +37,15 @@ fn collect(at: &Place<'_>, desired: &Value, live: &Value, found: &mut Vec<(Strin
         (Value::Array(desired), Value::Array(live)) if at.is_field("tags") => {
             found.extend(added_tags(at.kind, desired, live).map(|tag| (at.to_string(), tag.clone())));
         }
+        (Value::Array(desired), Value::Array(live)) if is_same && !rules::is_set(at) => {
+            for (i, (desired, live)) in desired.iter().zip(live).enumerate() {
+                collect(&at.index(i), desired, live, is_same, found);
+            }
+        }
         (Value::Array(desired), Value::Array(live)) if holds_fields(desired) => {
             for (i, j) in align::align(at, desired, live).into_iter().enumerate() {
                 if let Some(j) = j {
-                    collect(&at.index(i), &desired[i], &live[j], found);
+                    collect(&at.index(i), &desired[i], &live[j], is_same, found);
                 }
             }
         }

@@ -25,10 +25,10 @@ pub(super) fn align(at: &Place<'_>, desired: &[Value], live: &[Value]) -> Vec<Op
     let by_name = |i: usize, j: usize| name(&desired[i]).is_some_and(|named| Some(named) == name(&live[j]));
     let by_type = |i: usize, j: usize| widget_type(&desired[i]) == widget_type(&live[j]);
     for same in [&alike as &dyn Fn(usize, usize) -> bool, &by_name, &by_type] {
-        for i in 0..desired.len() {
-            if found[i].is_none() {
-                found[i] = (0..live.len()).find(|&j| free[j] && same(i, j));
-                free.iter_mut().enumerate().filter(|(j, _)| found[i] == Some(*j)).for_each(|(_, free)| *free = false);
+        for (i, found) in found.iter_mut().enumerate().filter(|(_, found)| found.is_none()) {
+            *found = (0..live.len()).find(|&j| free[j] && same(i, j));
+            if let Some(j) = *found {
+                free[j] = false;
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::body::Ids;
 use crate::provision::object::Kind;
 
 /// A place in a body, known by its way down from the top. Nothing is allocated until it is shown.
@@ -10,6 +11,8 @@ pub(super) struct Place<'a> {
     pub(super) kind: Kind,
     above: Option<&'a Place<'a>>,
     step: Step<'a>,
+    /// What references stand for.
+    ids: Option<Ids<'a>>,
 }
 
 #[derive(Clone, Copy)]
@@ -21,15 +24,23 @@ enum Step<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn top(kind: Kind) -> Self {
-        Self { kind, above: None, step: Step::Top }
+        Self { kind, above: None, step: Step::Top, ids: None }
+    }
+
+    pub(super) fn with_ids(kind: Kind, ids: Ids<'a>) -> Self {
+        Self { ids: Some(ids), ..Self::top(kind) }
+    }
+
+    pub(super) fn ids(&self) -> Option<Ids<'a>> {
+        self.ids
     }
 
     pub(super) fn key(&'a self, key: &'a str) -> Self {
-        Self { kind: self.kind, above: Some(self), step: Step::Key(key) }
+        Self { above: Some(self), step: Step::Key(key), ..*self }
     }
 
     pub(super) fn index(&'a self, index: usize) -> Self {
-        Self { kind: self.kind, above: Some(self), step: Step::Index(index) }
+        Self { above: Some(self), step: Step::Index(index), ..*self }
     }
 
     /// The key it stands under; that of the list for an item of one.

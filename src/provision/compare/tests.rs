@@ -6,8 +6,8 @@ use crate::provision::object::{Identity, Mark, Subject};
 
 /// Paths with old and new, a line each.
 fn lines(kind: Kind, desired: &Value, live: &Value) -> Vec<String> {
-    let line = |change: FieldChange| format!("{}: {} -> {}", change.path, change.old, change.new);
-    differences(kind, desired, live).into_iter().map(line).collect()
+    let shown = |change: FieldChange| format!("{}: {} -> {}", change.path, change.old, change.new);
+    differences(kind, desired, live).into_iter().map(shown).collect()
 }
 
 fn widget(title: &str) -> Value {
@@ -333,11 +333,18 @@ fn references_give_way_to_ids() {
     let id = |_: Kind, identity: &Identity| (*identity == known).then(|| "7".to_owned());
     let reference = |identity| crate::provision::object::reference(Kind::Monitor, identity);
     let body = json!({"monitor_ids": [reference(&known), 8]});
-    let (body, open) = resolved(Kind::Slo, &body, &id);
-    assert_eq!((body.into_owned(), open), (json!({"monitor_ids": [7, 8]}), false));
-    let body = json!({"monitor_ids": [reference(&unknown)]});
-    assert_eq!(resolved(Kind::Slo, &body, &id), (Cow::Borrowed(&body), true));
-    assert!(matches!(resolved(Kind::Slo, &json!({"name": "n"}), &id), (Cow::Borrowed(_), false)));
+    let written_of = |body: &Value| written(Kind::Slo, body, &id);
+    let (written, open) = written_of(&body);
+    assert_eq!((&written, open), (&json!({"monitor_ids": [7, 8]}), false));
+    assert!(is_same(Kind::Slo, &body, &written, &id) && !is_same(Kind::Slo, &body, &written, &|_, _| None));
+    assert!(!is_same(Kind::Slo, &body, &json!({"monitor_ids": [8, 9]}), &id));
+    assert_eq!(resolved(Kind::Slo, &body, &id), (written, false));
+    let open = json!({"monitor_ids": [reference(&unknown)]});
+    assert_eq!(written_of(&open), (open.clone(), true));
+    assert_eq!(resolved(Kind::Slo, &open, &id), (open, true));
+    let alert = |id: &str| json!({"query": format!("burn_rate(\"{id}\") > 1")});
+    assert!(is_same(Kind::Monitor, &alert(&reference(&known)), &alert("7"), &id));
+    assert!(!is_same(Kind::Monitor, &alert(&reference(&known)), &alert("8"), &id));
 }
 
 #[test]

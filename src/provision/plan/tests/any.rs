@@ -106,9 +106,13 @@ fn widget() -> impl Strategy<Value = Value> {
     (prop_oneof![3 => graph.boxed(), 1 => note.boxed()], option::of(0..9_i64), option::of(0..99_u64)).prop_map(
         |(definition, y, id)| {
             let mut widget = json!({"definition": definition});
-            y.into_iter().for_each(|y| widget["layout"] = json!({"x": 0, "y": y, "width": 4, "height": 2}));
+            if let Some(y) = y {
+                widget["layout"] = json!({"x": 0, "y": y, "width": 4, "height": 2});
+            }
             // A template that was pasted from an export has ids of widgets.
-            id.into_iter().for_each(|id| widget["id"] = json!(id));
+            if let Some(id) = id {
+                widget["id"] = json!(id);
+            }
             widget
         },
     )

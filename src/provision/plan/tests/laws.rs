@@ -89,7 +89,9 @@ proptest! {
         let mut server = Server::default();
         server.apply(&planned(&before, &server));
         prop_assert_eq!(planned(&before, &server).steps, []);
-        edits.iter().for_each(|edit| server.edit(edit));
+        for edit in &edits {
+            server.edit(edit);
+        }
         server.apply(&planned(&after, &server));
         let second = planned(&after, &server);
         prop_assert_eq!(&second.steps, &[]);
@@ -126,7 +128,9 @@ proptest! {
             server.apply(&planned(&before, &server));
             // A race has made some a second time.
             server.apply(&planned(&before[..before.len() / 2], &Server::default()));
-            edits.iter().for_each(|edit| server.edit(edit));
+            for edit in &edits {
+            server.edit(edit);
+        }
             let objects = server.world().objects;
             (Just(server), Just(after), Just(objects).prop_shuffle())
         }),

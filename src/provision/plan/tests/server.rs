@@ -77,7 +77,7 @@ impl Server {
         };
         let (body, open) = resolved(kind, body, &id);
         assert!(!open, "an open reference in {body}");
-        body.into_owned()
+        body
     }
 
     fn stored(&mut self, kind: Kind, body: &Value) -> Map<String, Value> {
@@ -151,9 +151,8 @@ fn of_monitor(body: &mut Map<String, Value>) {
     }
     if let Some(options) = body.entry("options").or_insert(json!({})).as_object_mut() {
         options.entry("include_tags").or_insert(json!(true));
-        if options.contains_key("new_group_delay") {
-            options.remove("new_host_delay");
-        } else if options.get("new_host_delay") == Some(&json!(300)) {
+        let grouped = options.contains_key("new_group_delay");
+        if grouped || options.get("new_host_delay") == Some(&json!(300)) {
             options.remove("new_host_delay");
         } else {
             options.entry("new_host_delay").or_insert(json!(300));
@@ -164,7 +163,9 @@ fn of_monitor(body: &mut Map<String, Value>) {
 fn of_slo(body: &mut Map<String, Value>) {
     body.insert("created_at".to_owned(), json!(1_700_000_000));
     if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
-        tags.iter_mut().for_each(|tag| *tag = json!(tag.as_str().unwrap_or_default().to_lowercase()));
+        for tag in tags {
+            *tag = json!(tag.as_str().unwrap_or_default().to_lowercase());
+        }
     }
     if let Some(thresholds) = body.get_mut("thresholds").and_then(Value::as_array_mut) {
         for threshold in thresholds.iter_mut() {
