@@ -110,3 +110,88 @@ fn rank(key: &str) -> usize {
     let place = |list: &[&str]| list.iter().position(|other| *other == key);
     place(FIRST).or_else(|| place(LAST).map(|at| FIRST.len() + 1 + at)).unwrap_or(FIRST.len())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::provision::object::{Identity, Subject};
+
+    #[test]
+    fn an_object_becomes_a_file_that_a_person_can_read() {
+        let mut body = json!({
+            "id": 7, "created": "then", "creator": {"handle": "me"}, "overall_state": "OK", "priority": null,
+            "options": {"thresholds": {"critical": 1}, "silenced": {}, "evaluation_delay": null},
+            "message": "{{#is_alert}}\nIt is down: a << b.\n{{/is_alert}}\n@slack-x", "tags": ["team:docs"],
+            "query": "avg(last_5m):avg:a{*} > 1", "type": "query alert", "name": "Down",
+        });
+        let identity = Identity::new("a", Subject::Global);
+        let mark = Mark { namespace: "main".into(), identity, digest: "0".into(), gone_since: None, owned: None };
+        mark.write(Kind::Monitor, &mut body);
+        let text = yaml(&template(Kind::Monitor, &body)).unwrap();
+        let expected = "\
+ddsync:
+  about: Down, made by hand.
+  scope: global
+name: Down
+type: query alert
+query: avg(last_5m):avg:a{*} > 1
+message: |-
+  {{#is_alert}}
+  It is down: a << \"<<\" >> b.
+  {{/is_alert}}
+  @slack-x
+tags:
+- team:docs
+options:
+  silenced: {}
+  thresholds:
+    critical: 1
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn widgets_come_last_and_without_their_ids() {
+        let body = json!({
+            "id": "abc", "url": "/x", "layout_type": "ordered", "title": "T", "description": "[ddsync namespace=a key=b/global digest=0]",
+            "widgets": [{"id": 1, "layout": {"x": 0}, "definition": {"requests": [], "title": "W", "type": "note"}}],
+            "template_variables": [{"prefix": "p", "name": "v"}],
+        });
+        let text = yaml(&template(Kind::Dashboard, &body)).unwrap();
+        let keys: Vec<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
+        let expected = [
+            "ddsync",
+            "  about",
+            "  scope",
+            "title",
+            "description",
+            "layout_type",
+            "template_variables",
+            "- name",
+            "  prefix",
+            "widgets",
+            "- definition",
+            "    title",
+            "    type",
+            "    requests",
+            "  layout",
+            "    x",
+        ];
+        assert_eq!(keys, expected, "{text}");
+        assert!(!text.contains("[ddsync"));
+    }
+
+    #[test]
+    fn what_would_be_rendered_is_escaped() {
+        for (text, expected) in [
+            ("a < b >> c", "a < b >> c"),
+            ("<<", "<< \"<<\" >>"),
+            ("<<<", "<< \"<<\" >><"),
+            ("<<% x %>", "<< \"<<\" >>% x %>"),
+            ("a <# b <% c", "a << \"<#\" >> b << \"<%\" >> c"),
+        ] {
+            assert_eq!(escaped_text(text), expected);
+        }
+    }
+}

@@ -80,7 +80,7 @@ fn foreign() -> impl Strategy<Value = (Kind, Value)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn for_all_histories_a_second_plan_is_empty(
