@@ -1,4 +1,5 @@
-//! Datadog's HTTP API, the part that takes series: one attempt a call, and every answer put into a class.
+//! Datadog's HTTP API: one attempt a call, and every answer put into a class. Here is the part that takes series;
+//! `objects` is the part that keeps dashboards, monitors and SLOs.
 //!
 //! Endpoints <https://docs.datadoghq.com/api/latest/metrics/>, <https://docs.datadoghq.com/api/latest/authentication/>.
 
@@ -14,9 +15,12 @@ use crate::config::Secret;
 use crate::config::settings::{Compression, Datadog};
 
 mod error;
+mod limiter;
+mod objects;
 mod skew;
 
 pub use error::SendError;
+pub use objects::{MonitorState, Objects};
 pub use skew::{MAX_SKEW, Skew};
 
 /// How long a connection may take to open.
@@ -25,7 +29,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one request may take, answer included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// At most this much of an answer is read: a proxy's error page can be long.
+/// At most this much of an answer that holds no objects is read: a proxy's error page can be long.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// A client of one organisation. Cheap to clone; clones share one pool of connections.
@@ -39,6 +43,7 @@ pub struct Client {
     secrets: Vec<Secret>,
     clock: Clock,
     skew: skew::Newest,
+    limiter: limiter::Limiter,
 }
 
 /// No client can be made of these settings.
@@ -81,6 +86,7 @@ impl Client {
             secrets: std::iter::once(api_key).chain(application).collect(),
             clock: Clock::Real,
             skew: skew::Newest::default(),
+            limiter: limiter::Limiter::default(),
         })
     }
 
@@ -103,7 +109,7 @@ impl Client {
         self.skew().is_some_and(|skew| skew.holds(self.clock.now()))
     }
 
-    /// Whether [`Client::put_metadata`] can be used.
+    /// Whether what needs an application key can be used: all but series.
     #[must_use]
     pub fn has_app_key(&self) -> bool {
         self.app_key.is_some()
@@ -163,6 +169,16 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder, keys: &'static str) -> Result<Value, SendError> {
+        let Answer { status, headers, body } = self.exchange(request, MAX_ANSWER_BYTES).await?;
+        match error::said(&body) {
+            Some(said) if (200..300).contains(&status) => Ok(said),
+            _ => Err(error::classify(status, &headers, self.quote(&String::from_utf8_lossy(&body)), &self.place(keys))),
+        }
+    }
+
+    /// One request and its answer, of whatever status. Of a success more than `most` bytes are an error; of anything
+    /// else the start is enough.
+    async fn exchange(&self, request: RequestBuilder, most: usize) -> Result<Answer, SendError> {
         let unreachable = |error: reqwest::Error| SendError::Unreachable {
             base_url: self.base_url.clone(),
             // reqwest says "error sending request"; the cause says why.
@@ -174,29 +190,37 @@ impl Client {
         let received = self.clock.now();
         let status = response.status().as_u16();
         let headers: HeaderMap = response.headers().clone();
-        let mut answer = Vec::new();
+        let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            answer.extend_from_slice(&chunk);
-            if answer.len() > MAX_ANSWER_BYTES {
+            body.extend_from_slice(&chunk);
+            if body.len() > most {
+                if response.status().is_success() {
+                    return Err(SendError::TooLong { base_url: self.base_url.clone(), limit: most });
+                }
                 break;
             }
         }
-        let place = error::Place { keys, site: &self.site, base_url: &self.base_url };
-        let quoted = || self.quote(&String::from_utf8_lossy(&answer));
-        let said = error::said(&answer);
-        if said.is_some() {
+        if error::said(&body).is_some() {
             let date = headers.get(DATE).and_then(|date| date.to_str().ok());
             self.skew.note(date, sent, received);
         }
-        match said {
-            Some(said) if (200..300).contains(&status) => Ok(said),
-            _ => Err(error::classify(status, &headers, quoted(), &place)),
-        }
+        Ok(Answer { status, headers, body: body.into() })
+    }
+
+    fn place(&self, keys: &'static str) -> error::Place<'_> {
+        error::Place { keys, site: &self.site, base_url: &self.base_url }
     }
 
     fn quote(&self, answer: &str) -> String {
         error::quote(answer, &self.secrets)
     }
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 fn header(key: &Secret) -> Result<HeaderValue, InvalidHeaderValue> {

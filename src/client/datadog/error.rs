@@ -23,6 +23,19 @@ pub enum SendError {
         /// As configured.
         site: String,
     },
+    /// 403 where a known scope is needed: the keys are good for something else.
+    #[error(
+        "datadog does not allow it (HTTP 403): give the application key the scope `{scope}`, check that its user may do \
+         this and that both keys belong to `datadog.site` {site}; it said: {answer}"
+    )]
+    Forbidden {
+        /// What the application key, or the user behind it, lacks.
+        scope: &'static str,
+        /// As configured.
+        site: String,
+        /// The start of the answer, without control characters.
+        answer: String,
+    },
     /// Nothing was sent: the call needs an application key.
     #[error("no Datadog application key: set DD_APP_KEY or `datadog.app_key_file`")]
     NoAppKey,
@@ -33,6 +46,26 @@ pub enum SendError {
         status: u16,
         /// The start of the answer, without control characters.
         answer: String,
+    },
+    /// 409: something else stands in the way, for example an SLO that uses the monitor.
+    #[error("datadog refuses it as things are (HTTP 409): {answer}")]
+    Conflict {
+        /// The start of the answer, without control characters.
+        answer: String,
+    },
+    /// 400: there is a monitor just like it.
+    #[error("datadog has an identical monitor already: {id}")]
+    Duplicate {
+        /// Of the one that exists.
+        id: String,
+    },
+    /// A 2xx that goes on and on. It is not cut: half a list would look like a short one.
+    #[error("the answer of {base_url} is longer than {limit} bytes and was not read to its end")]
+    TooLong {
+        /// As configured.
+        base_url: String,
+        /// What would have been read.
+        limit: usize,
     },
     /// 413: the body has to be split.
     #[error("datadog refused the size of the request (HTTP 413)")]
@@ -87,7 +120,11 @@ impl SendError {
     pub fn tag(&self) -> &'static str {
         match self {
             Self::BadKey { .. } | Self::NoAppKey => "bad_key",
+            Self::Forbidden { .. } => "forbidden",
             Self::BadRequest { .. } => "bad_request",
+            Self::Conflict { .. } => "conflict",
+            Self::Duplicate { .. } => "duplicate",
+            Self::TooLong { .. } => "too_long",
             Self::TooLarge => "too_large",
             Self::NotFound { .. } => "not_found",
             Self::Misdirected { .. } => "misdirected",
@@ -101,6 +138,12 @@ impl SendError {
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Server { .. } | Self::Unreachable { .. })
+    }
+
+    /// Whether the request may have had its effect all the same: nobody said that it had not.
+    #[must_use]
+    pub fn may_have_landed(&self) -> bool {
+        matches!(self, Self::Server { .. } | Self::Unreachable { .. } | Self::Misdirected { status: 200..300, .. })
     }
 
     /// How long Datadog asked us to wait.
@@ -140,13 +183,37 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, answer: String, place: 
 
 /// `Retry-After` in seconds (its other form, a date, is not used by Datadog), else `X-RateLimit-Reset`: seconds until
 /// the window ends. <https://docs.datadoghq.com/api/latest/rate-limits/>
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = |name: &str| {
         let value: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
         // An instant instead of a span would keep us waiting for decades.
         (0.0..=86_400.0).contains(&value).then(|| Duration::from_secs_f64(value))
     };
     seconds(RETRY_AFTER.as_str()).or_else(|| seconds("x-ratelimit-reset"))
+}
+
+/// The class of a status that is not 2xx, of an endpoint that needs `scope`. `answer` is already quoted.
+pub(super) fn classify_scoped(
+    status: u16,
+    headers: &HeaderMap,
+    answer: String,
+    place: &Place<'_>,
+    scope: &'static str,
+) -> SendError {
+    match (status, duplicate(&answer)) {
+        (400, Some(id)) => SendError::Duplicate { id },
+        (403, _) => SendError::Forbidden { scope, site: place.site.to_owned(), answer },
+        (409, _) => SendError::Conflict { answer },
+        _ => classify(status, headers, answer, place),
+    }
+}
+
+/// The monitor of which this is a duplicate: `Duplicate of an existing monitor_id:12 org_id:3`.
+fn duplicate(answer: &str) -> Option<String> {
+    let (_, rest) = answer.split_once("Duplicate of an existing monitor_id:")?;
+    let rest = rest.trim_start();
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    (digits > 0).then(|| rest[..digits].to_owned())
 }
 
 /// What an answer says; `None` when Datadog cannot have said it. A login page of the network answers 200 to everything.

@@ -8,7 +8,7 @@ use super::*;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-fn settings(base_url: &str) -> Datadog {
+pub(super) fn settings(base_url: &str) -> Datadog {
     Datadog {
         site: "datadoghq.eu".into(),
         base_url: base_url.into(),
@@ -20,11 +20,15 @@ fn settings(base_url: &str) -> Datadog {
     }
 }
 
-async fn serve(app: Router) -> String {
+pub(super) async fn serve(app: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     format!("http://{address}")
+}
+
+pub(super) fn client(base_url: &str) -> Client {
+    Client::new(&settings(base_url)).unwrap()
 }
 
 async fn answered(status: u16, headers: &'static [(&'static str, &'static str)], body: &'static str) -> SendError {
