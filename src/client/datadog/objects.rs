@@ -7,6 +7,7 @@
 //! scopes <https://docs.datadoghq.com/api/latest/scopes/>.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -107,7 +108,7 @@ impl<'a> Call<'a> {
         Call { id: Some(id), ..self }
     }
 
-    fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    fn with(mut self, name: &'static str, value: impl Display) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
