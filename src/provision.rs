@@ -3,6 +3,7 @@
 //! Everything here is pure but for `apply`, the only part that talks to Datadog. Ownership lives inside the objects
 //! (see [`object::Mark`]), so there is no state to lose.
 
+pub mod apply;
 pub mod compare;
 pub mod desired;
 pub mod guard;

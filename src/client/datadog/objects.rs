@@ -125,7 +125,10 @@ impl Client {
     /// Whatever is not a yes; one page that fails fails all.
     pub async fn list_monitors(&self, tag: &str) -> Result<Vec<Value>, SendError> {
         let call = Objects::Monitors.get().with("monitor_tags", tag).with("page_size", PAGE);
-        let page = async |page: usize, _| list(self.json(call.clone().with("page", page)).await?, self);
+        let page = |page: usize, _| {
+            let call = call.clone().with("page", page);
+            async move { list(self.json(call).await?, self) }
+        };
         pages(page, PAGE).await
     }
 
@@ -135,7 +138,7 @@ impl Client {
     /// Whatever is not a yes; one page that fails fails all.
     pub async fn list_slos(&self, tag: &str) -> Result<Vec<Value>, SendError> {
         let call = Objects::Slos.get().with("tags_query", tag).with("limit", PAGE);
-        let page = async |_, offset: usize| self.part(call.clone().with("offset", offset), "data").await;
+        let page = |_, offset: usize| self.part(call.clone().with("offset", offset), "data");
         pages(page, PAGE).await
     }
 
@@ -145,7 +148,7 @@ impl Client {
     /// Whatever is not a yes; one page that fails fails all.
     pub async fn list_dashboards(&self) -> Result<Vec<Value>, SendError> {
         let call = Objects::Dashboards.get().with("count", PAGE);
-        let page = async |_, start: usize| self.part(call.clone().with("start", start), "dashboards").await;
+        let page = |_, start: usize| self.part(call.clone().with("start", start), "dashboards");
         pages(page, LEAST_DASHBOARDS).await
     }
 
@@ -297,7 +300,7 @@ impl Client {
     }
 
     /// The list that an answer holds under `key`.
-    async fn part(&self, call: Call<'_>, key: &str) -> Result<Vec<Value>, SendError> {
+    async fn part(&self, call: Call<'static>, key: &'static str) -> Result<Vec<Value>, SendError> {
         let mut answer = self.json(call).await?;
         list(answer.get_mut(key).map(Value::take).unwrap_or_default(), self)
     }
@@ -358,9 +361,9 @@ impl Client {
 
 /// Every page of a list: `page` is given the number of the page and how many came before. A page with less than `full`
 /// is the last one. What moved from one page to the next meanwhile is there once.
-async fn pages<F>(page: F, full: usize) -> Result<Vec<Value>, SendError>
+async fn pages<F>(page: impl Fn(usize, usize) -> F, full: usize) -> Result<Vec<Value>, SendError>
 where
-    F: AsyncFn(usize, usize) -> Result<Vec<Value>, SendError>,
+    F: Future<Output = Result<Vec<Value>, SendError>>,
 {
     let mut all = Vec::new();
     let mut seen = BTreeSet::new();

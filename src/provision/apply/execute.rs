@@ -271,10 +271,9 @@ impl<'a> Run<'a> {
     async fn delete(&self, step: &Step, id: &str) -> Outcome {
         let other = step.kind == Kind::Monitor && self.with(|shared| shared.adopted.contains(id));
         let client = self.session.client;
-        let deleted = if other {
-            Ok(())
-        } else {
-            self.session.persist(|| client.delete(objects(step.kind), id, self.options.force)).await
+        let deleted = match other {
+            true => Ok(()),
+            false => self.session.persist(|| client.delete(objects(step.kind), id, self.options.force)).await,
         };
         match deleted {
             Ok(()) | Err(SendError::NotFound { .. }) => Outcome::Done { what: What::Deleted, id: id.to_owned() },

@@ -72,6 +72,18 @@ impl Mark {
         }
     }
 
+    /// The tag that every monitor and SLO of an installation carries, for asking Datadog for them.
+    #[must_use]
+    pub fn namespace_tag(namespace: &str) -> String {
+        format!("{NAMESPACE}{namespace}")
+    }
+
+    /// The tag that only the monitors and SLOs of that identity carry.
+    #[must_use]
+    pub fn key_tag(identity: &Identity) -> String {
+        format!("{KEY}{identity}")
+    }
+
     /// Puts the mark on an object that has none.
     pub fn write(&self, kind: Kind, body: &mut Value) {
         let Self { namespace, identity, digest, gone_since, owned } = self;

@@ -1,0 +1,202 @@
+//! What is about to be deleted, kept whole, and put back.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::moved::find;
+use super::report::{Done, Report, Skipped, What};
+use super::{Item, OnError, Options, Progress, Session, execute, link, look};
+use crate::client::datadog::SendError;
+use crate::provision::object::{Identity, Kind, World, reference};
+use crate::provision::plan::{self, Action, Cause, Plan, Step};
+
+/// A backup of another version is not read.
+const VERSION: u32 = 1;
+
+/// What Datadog says of an object and does not take from us.
+const READ_ONLY: &[&str] = &[
+    "id",
+    "created",
+    "created_at",
+    "modified",
+    "modified_at",
+    "creator",
+    "org_id",
+    "deleted",
+    "multi",
+    "author_handle",
+    "author_name",
+    "url",
+    "monitor_tags",
+];
+
+/// A file that keeps objects.
+#[derive(Debug, Serialize, Deserialize)]
+struct Backup {
+    version: u32,
+    namespace: String,
+    objects: Vec<Saved>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    kind: Kind,
+    identity: Identity,
+    title: String,
+    id: String,
+    body: Value,
+}
+
+/// Nothing can be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The file is not one of ours.
+    #[error("this is no backup that `ddsync destroy` wrote: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// It was written by another version of this program.
+    #[error("this backup has version {0}, and only version {VERSION} can be read: use the ddsync that wrote it")]
+    Version(u32),
+    /// What is there already could not be seen.
+    #[error(transparent)]
+    Look(#[from] SendError),
+}
+
+/// The whole of every object that `steps` delete, for [`restore`].
+#[must_use]
+pub fn backup(namespace: &str, world: &World, steps: &[Step]) -> Value {
+    let saved = steps.iter().filter_map(|step| {
+        let (Action::Delete { id, .. } | Action::Recreate { id, .. }) = &step.action else { return None };
+        let live = find(world, step.kind, id)?;
+        let Step { kind, identity, title, .. } = step;
+        Some(json!({ "kind": kind, "identity": identity, "title": title, "id": id, "body": live.body }))
+    });
+    json!({ "version": VERSION, "namespace": namespace, "objects": saved.collect::<Vec<_>>() })
+}
+
+/// Puts back what a backup holds and Datadog does not have: a dashboard under its id while Datadog still keeps it, all
+/// else anew, with its mark. What refers to an object that has another id now is written with that.
+///
+/// # Errors
+/// When the backup cannot be read, or Datadog does not tell what is there. What becomes of each object is in the report.
+pub async fn restore(
+    session: &Session<'_>,
+    backup: &Value,
+    progress: &(dyn Fn(Progress<'_>) + Send + Sync),
+) -> Result<Report, BackupError> {
+    let Backup { version, namespace, objects } = Backup::deserialize(backup)?;
+    if version != VERSION {
+        return Err(BackupError::Version(version));
+    }
+    let world = look(session, &namespace, None).await?;
+    let there = |saved: &Saved| {
+        world.objects.iter().any(|live| {
+            live.mark
+                .as_ref()
+                .is_some_and(|mark| live.kind == saved.kind && (mark.identity == saved.identity || live.id == saved.id))
+        })
+    };
+    let mut report = Report::default();
+    let mut lost = Vec::new();
+    let mut restored = Vec::new();
+    for saved in objects {
+        if there(&saved) {
+            report.skipped.push(Skipped { item: saved.item(), because: "it is there already".to_owned() });
+        } else if saved.kind == Kind::Dashboard && undeleted(session, &saved.id).await {
+            restored.push(saved);
+        } else {
+            lost.push(saved);
+        }
+    }
+    let renewed: HashMap<(Kind, &str), &Identity> =
+        lost.iter().map(|saved| ((saved.kind, saved.id.as_str()), &saved.identity)).collect();
+    let mut steps: Vec<Step> =
+        lost.iter().map(|saved| saved.step(Action::Create { body: saved.fresh(&renewed) })).collect();
+    for saved in &restored {
+        let body = saved.fresh(&renewed);
+        if body == saved.fresh(&HashMap::new()) {
+            let link = Some(link(&session.settings.site, saved.kind, &saved.id));
+            report.done.push(Done { item: saved.item(), what: What::Restored, id: saved.id.clone(), link });
+        } else {
+            let update = Action::Update { id: saved.id.clone(), body, fields: Vec::new(), cause: Cause::Back };
+            steps.push(saved.step(update));
+        }
+    }
+    let plan = Plan { version: plan::VERSION, namespace, steps, ..Plan::default() };
+    let options = Options { on_error: OnError::Continue, force: false };
+    let made = execute(session, &plan, &world, options, progress).await;
+    report.done.extend(made.done);
+    report.failed.extend(made.failed);
+    report.skipped.extend(made.skipped);
+    Ok(report)
+}
+
+/// Whether Datadog has brought a dashboard back. Whatever it refuses is made anew: a second restoration is refused too.
+async fn undeleted(session: &Session<'_>, id: &str) -> bool {
+    session.persist(|| async move { session.client.restore_dashboards(&[id]).await }).await.is_ok()
+}
+
+impl Saved {
+    fn item(&self) -> Item {
+        Item { kind: self.kind, identity: self.identity.clone(), title: self.title.clone() }
+    }
+
+    fn step(&self, action: Action) -> Step {
+        let Item { kind, identity, title } = self.item();
+        // Within a kind, what refers to others waits for them.
+        Step { kind, identity, title, wave: kind as u8, action, was: None }
+    }
+
+    /// The body as it can be sent, with references in the place of ids that will be others.
+    fn fresh(&self, renewed: &HashMap<(Kind, &str), &Identity>) -> Value {
+        let mut body = self.body.clone();
+        if let Some(fields) = body.as_object_mut() {
+            fields.retain(|field, _| !READ_ONLY.contains(&field.as_str()));
+        }
+        let composite = body["type"] == "composite";
+        refer(&mut body, "", composite, renewed);
+        body
+    }
+}
+
+/// An SLO's id is a word that nothing else is. A monitor's is a number, so only known places are looked at.
+fn refer(value: &mut Value, field: &str, composite: bool, renewed: &HashMap<(Kind, &str), &Identity>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter_mut().for_each(|(field, value)| refer(value, field, composite, renewed));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| refer(item, field, composite, renewed)),
+        Value::Number(id) if field == "monitor_ids" => {
+            let id = id.to_string();
+            if let Some(identity) = renewed.get(&(Kind::Monitor, id.as_str())) {
+                *value = json!(reference(Kind::Monitor, identity));
+            }
+        }
+        Value::String(text) => {
+            let monitors = field == "alert_id" || (composite && field == "query");
+            *text = words(text, |word| {
+                let monitor = renewed.get(&(Kind::Monitor, word)).filter(|_| monitors).map(|id| (Kind::Monitor, *id));
+                let slo = renewed.get(&(Kind::Slo, word)).map(|id| (Kind::Slo, *id));
+                monitor.or(slo).map(|(kind, identity)| reference(kind, identity))
+            });
+        }
+        _ => {}
+    }
+}
+
+/// `text` with each word replaced that `other` has another for.
+fn words(text: &str, other: impl Fn(&str) -> Option<String>) -> String {
+    let part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let word = &rest[..rest.find(|c| !part(c)).unwrap_or(rest.len())];
+        out.push_str(&other(word).unwrap_or_else(|| word.to_owned()));
+        rest = &rest[word.len()..];
+        let gap = &rest[..rest.find(part).unwrap_or(rest.len())];
+        out.push_str(gap);
+        rest = &rest[gap.len()..];
+    }
+    out
+}

@@ -1,0 +1,130 @@
+//! Bodies of dashboards from one look to the next, since the list has none and a GET each is slow.
+//!
+//! Only a body is ever taken from here, and only while the list tells the same change and the same description: who owns
+//! a dashboard is what Datadog says now.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A file of another version is not read.
+const VERSION: u32 = 1;
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cache {
+    version: u32,
+    dashboards: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    modified_at: String,
+    body: Value,
+}
+
+impl Cache {
+    /// What the file holds; nothing when it cannot be read.
+    pub(super) fn read(path: &Path) -> Self {
+        let cache = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Self>(&text).ok());
+        cache.filter(|cache| cache.version == VERSION).unwrap_or_default()
+    }
+
+    /// The body of a dashboard, if it has not changed since by what the list says of it.
+    pub(super) fn take(&mut self, listed: &Value) -> Option<Value> {
+        let entry = self.dashboards.remove(listed["id"].as_str()?)?;
+        let same = Some(entry.modified_at.as_str()) == listed["modified_at"].as_str()
+            && entry.body["id"] == listed["id"]
+            && entry.body["description"] == listed["description"];
+        same.then_some(entry.body)
+    }
+
+    /// Keeps a body; not one that does not tell when it has changed.
+    pub(super) fn put(&mut self, listed: &Value, body: &Value) {
+        if let (Some(id), Some(modified_at)) = (listed["id"].as_str(), listed["modified_at"].as_str()) {
+            let entry = Entry { modified_at: modified_at.to_owned(), body: body.clone() };
+            self.dashboards.insert(id.to_owned(), entry);
+        }
+    }
+
+    /// Writes the file as a whole or not at all, for its owner alone.
+    pub(super) fn write(&mut self, path: &Path) -> io::Result<()> {
+        self.version = VERSION;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.map_or(Ok(()), std::fs::create_dir_all)?;
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = (|| {
+            let mut file = private(&temporary)?;
+            file.write_all(&serde_json::to_vec(self)?)?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, path)
+        })();
+        if written.is_err() {
+            // The first error is the one to tell.
+            std::fs::remove_file(&temporary).ok();
+        }
+        written
+    }
+}
+
+fn private(path: &Path) -> io::Result<std::fs::File> {
+    // One that an earlier process left behind may have other rights.
+    std::fs::remove_file(path).ok();
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use serde_json::json;
+
+    use super::*;
+
+    fn listed(modified_at: &str, description: &str) -> Value {
+        json!({ "id": "abc", "modified_at": modified_at, "description": description })
+    }
+
+    fn body() -> Value {
+        json!({ "id": "abc", "description": "d", "widgets": [1] })
+    }
+
+    #[test]
+    fn a_body_comes_back_only_while_the_list_says_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deeper/dashboards.json");
+        let mut cache = Cache::default();
+        cache.put(&listed("t1", "d"), &body());
+        cache.write(&path).unwrap();
+        assert_eq!(Cache::read(&path).take(&listed("t1", "d")), Some(body()));
+        assert_eq!(Cache::read(&path).take(&listed("t2", "d")), None);
+        assert_eq!(Cache::read(&path).take(&listed("t1", "other")), None);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing temporary is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dashboards.json");
+        Cache::default().write(&path).unwrap();
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&path).unwrap());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dashboards.json");
+        for text in ["", "{", "[]", r#"{"version":2,"dashboards":{"abc":{"modified_at":"t1","body":{}}}}"#] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(Cache::read(&path), Cache::default(), "{text}");
+        }
+        assert_eq!(Cache::read(folder.path()), Cache::default());
+    }
+}

@@ -1,0 +1,95 @@
+//! What Datadog has of ours: three lists, and the bodies of dashboards that have changed since they were last seen.
+
+use std::path::Path;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use super::cache::Cache;
+use super::{CONCURRENCY, Session};
+use crate::client::datadog::{Objects, SendError};
+use crate::provision::object::{Kind, Live, Mark, World};
+
+/// How a monitor is, not what it is: it changes by itself, and would look like somebody's change.
+const STATE: [&str; 4] = ["overall_state", "overall_state_modified", "state", "matching_downtimes"];
+
+/// Every object of `namespace`. `cache` is a file that keeps the bodies of dashboards; it need not exist.
+///
+/// # Errors
+/// When one of the lists or bodies cannot be had: half a world would look as if the rest had to be made.
+pub async fn look(session: &Session<'_>, namespace: &str, cache: Option<&Path>) -> Result<World, SendError> {
+    let (monitors, slos, dashboards) = tokio::try_join!(
+        listed(session, namespace, Kind::Monitor),
+        listed(session, namespace, Kind::Slo),
+        dashboards(session, namespace, cache),
+    )?;
+    let mut objects = monitors;
+    objects.extend(slos);
+    objects.extend(dashboards);
+    Ok(World { objects })
+}
+
+/// The monitors or the SLOs of `namespace`.
+async fn listed(session: &Session<'_>, namespace: &str, kind: Kind) -> Result<Vec<Live>, SendError> {
+    let tag = Mark::namespace_tag(namespace);
+    let bodies = match kind {
+        Kind::Monitor => session.persist(|| session.client.list_monitors(&tag)).await?,
+        _ => session.persist(|| session.client.list_slos(&tag)).await?,
+    };
+    Ok(bodies.into_iter().filter_map(|body| owned(kind, body, namespace)).collect())
+}
+
+async fn dashboards(session: &Session<'_>, namespace: &str, path: Option<&Path>) -> Result<Vec<Live>, SendError> {
+    let listed = session.persist(|| session.client.list_dashboards()).await?;
+    let ours = listed.into_iter().filter(|body| belongs(Kind::Dashboard, body, namespace));
+    let mut old = path.map(Cache::read).unwrap_or_default();
+    let bodies: Vec<_> = ours
+        .map(|listed| {
+            let known = old.take(&listed);
+            async move {
+                let body = if known.is_some() { known } else { body(session, &listed).await? };
+                Ok::<_, SendError>((listed, body))
+            }
+        })
+        .collect();
+    let bodies: Vec<(Value, Option<Value>)> = stream::iter(bodies).buffered(CONCURRENCY).try_collect().await?;
+    let mut new = Cache::default();
+    let mut dashboards = Vec::with_capacity(bodies.len());
+    for (listed, body) in bodies {
+        let Some(body) = body else { continue };
+        new.put(&listed, &body);
+        dashboards.extend(owned(Kind::Dashboard, body, namespace));
+    }
+    if let Some(path) = path
+        && let Err(error) = new.write(path)
+    {
+        tracing::warn!("{} cannot be written, the next plan is slower: {error}", path.display());
+    }
+    Ok(dashboards)
+}
+
+/// The whole of a listed dashboard; `None` when it has been deleted meanwhile.
+async fn body(session: &Session<'_>, listed: &Value) -> Result<Option<Value>, SendError> {
+    let Some(id) = listed["id"].as_str() else { return Ok(None) };
+    match session.persist(|| session.client.get(Objects::Dashboards, id)).await {
+        Ok(body) => Ok(Some(body)),
+        Err(SendError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// An object of ours, as it is compared: without its state.
+fn owned(kind: Kind, mut body: Value, namespace: &str) -> Option<Live> {
+    if !belongs(kind, &body, namespace) {
+        return None;
+    }
+    if let (Kind::Monitor, Some(fields)) = (kind, body.as_object_mut()) {
+        fields.retain(|field, _| !STATE.contains(&field.as_str()));
+    }
+    Live::new(kind, body)
+}
+
+/// Datadog's filter may be more generous than ours.
+fn belongs(kind: Kind, body: &Value, namespace: &str) -> bool {
+    Mark::read(kind, body).is_some_and(|mark| mark.namespace == namespace)
+}
