@@ -7,7 +7,6 @@
 //! scopes <https://docs.datadoghq.com/api/latest/scopes/>.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -15,6 +14,12 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use super::{Answer, Client, SendError, error};
+
+mod call;
+
+pub use call::Objects;
+
+use call::Call;
 
 const KEYS: &str = "DD_API_KEY or DD_APP_KEY";
 
@@ -31,51 +36,6 @@ const LEAST_DASHBOARDS: usize = 100;
 /// Ids a question: they travel in the address.
 const IDS: usize = 100;
 
-/// The endpoints of one kind of object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Objects {
-    /// `/api/v1/monitor`
-    Monitors,
-    /// `/api/v1/slo`
-    Slos,
-    /// `/api/v1/dashboard`
-    Dashboards,
-}
-
-impl Objects {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Monitors => "/api/v1/monitor",
-            Self::Slos => "/api/v1/slo",
-            Self::Dashboards => "/api/v1/dashboard",
-        }
-    }
-
-    fn read(self) -> &'static str {
-        match self {
-            Self::Monitors => "monitors_read",
-            Self::Slos => "slos_read",
-            Self::Dashboards => "dashboards_read",
-        }
-    }
-
-    fn write(self) -> &'static str {
-        match self {
-            Self::Monitors => "monitors_write",
-            Self::Slos => "slos_write",
-            Self::Dashboards => "dashboards_write",
-        }
-    }
-
-    fn get(self) -> Call<'static> {
-        Call::new(Method::GET, self.path(), self.read())
-    }
-
-    fn change(self, method: Method) -> Call<'static> {
-        Call::new(method, self.path(), self.write())
-    }
-}
-
 /// How a monitor is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonitorState {
@@ -83,39 +43,6 @@ pub struct MonitorState {
     pub overall: String,
     /// The word of each group, by its name.
     pub groups: BTreeMap<String, String>,
-}
-
-/// One request.
-#[derive(Clone)]
-struct Call<'a> {
-    method: Method,
-    path: &'static str,
-    id: Option<&'a str>,
-    query: Vec<(&'static str, String)>,
-    body: Option<Value>,
-    scope: &'static str,
-}
-
-impl<'a> Call<'a> {
-    fn new(method: Method, path: &'static str, scope: &'static str) -> Self {
-        Self { method, path, id: None, query: Vec::new(), body: None, scope }
-    }
-
-    fn of<'b>(self, id: &'b str) -> Call<'b>
-    where
-        'a: 'b,
-    {
-        Call { id: Some(id), ..self }
-    }
-
-    fn with(mut self, name: &'static str, value: impl Display) -> Self {
-        self.query.push((name, value.to_string()));
-        self
-    }
-
-    fn body(self, body: Value) -> Self {
-        Self { body: Some(body), ..self }
-    }
 }
 
 impl Client {

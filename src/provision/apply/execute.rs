@@ -130,11 +130,8 @@ impl<'a> Run<'a> {
             stays.then(|| ((live.kind, mark.identity.clone()), live.id.clone()))
         });
         let ids = ids.collect();
-        let leaving = plan.steps.iter().filter_map(|step| match &step.action {
-            Action::Delete { id, .. } if step.kind == Kind::Monitor => Some(id.as_str()),
-            _ => None,
-        });
-        let leaving = leaving.collect();
+        let leaving = plan.steps.iter().filter(|step| is_delete(step) && step.kind == Kind::Monitor);
+        let leaving = leaving.filter_map(|step| step.action.id()).collect();
         let shared = Mutex::new(Shared { ids, ..Shared::default() });
         Self { session, plan, options, progress, leaving, shared }
     }

@@ -77,7 +77,14 @@ async fn an_object_whose_answer_is_lost_is_made_once() {
         (Kind::Dashboard, json!({ "title": "d", "description": "", "widgets": [] })),
     ];
     for (kind, body) in &bodies {
-        let faults = [Fault::Lost, Fault::Landed(504), Fault::Landed(408), Fault::Refused(503), Fault::Refused(429)];
+        let faults = [
+            Fault::Lost,
+            Fault::Landed(504),
+            Fault::Landed(408),
+            Fault::Landed(200),
+            Fault::Refused(503),
+            Fault::Refused(429),
+        ];
         for fault in faults {
             let bench = Bench::new().await;
             bench.there.fault(&format!("POST {kind}"), 2, fault);
