@@ -19,6 +19,7 @@ mod look;
 mod page;
 mod pretend;
 mod undo;
+mod whole;
 
 use pretend::Pretend;
 
