@@ -94,7 +94,7 @@ async fn one_apply_is_enough_whatever_is_lost_or_refused_on_the_way() {
     {
         company.sim.faults().add(Rule::new("datadog", fault).with_probability(probability));
     }
-    let report = company.run(Duration::from_secs(60)).await.unwrap();
+    let report = company.run(Duration::from_mins(1)).await.unwrap();
     assert_eq!((report.done.len(), report.failed.len(), report.skipped.len()), (40, 0, 0), "{report:?}");
     let ids: BTreeSet<&str> = report.done.iter().map(|done| done.id.as_str()).collect();
     assert_eq!((ids.len(), company.counts()), (40, [20, 10, 10]), "nothing is there twice");
@@ -114,7 +114,7 @@ async fn killed_again_and_again_it_converges() {
     assert!(killed > 2, "{killed}");
     // What was under way when it was killed may land after the next look; what is then there twice goes.
     for _ in 0..2 {
-        let report = company.run(Duration::from_secs(60)).await.unwrap();
+        let report = company.run(Duration::from_mins(1)).await.unwrap();
         assert!(report.failed.is_empty() && report.skipped.is_empty(), "{report:?}");
     }
     assert_eq!(company.counts(), [20, 10, 10]);
