@@ -8,6 +8,7 @@ pub mod compare;
 pub mod desired;
 pub mod guard;
 pub mod import;
+pub mod lint;
 pub mod object;
 pub mod plan;
 pub mod route;

@@ -1,0 +1,175 @@
+//! Dashboards.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{About, Metrics, Rule, series, text};
+use crate::query::{Expr, parse, parse_formula};
+
+/// Widgets that show what requests ask for.
+const WITH_REQUESTS: [&str; 15] = [
+    "bar_chart",
+    "change",
+    "distribution",
+    "geomap",
+    "heatmap",
+    "hostmap",
+    "list_stream",
+    "query_table",
+    "query_value",
+    "scatterplot",
+    "split_group",
+    "sunburst",
+    "timeseries",
+    "toplist",
+    "treemap",
+];
+/// Widgets that show one other thing, and the key that names it.
+const WITH_KEY: [(&str, &str); 6] = [
+    ("alert_graph", "alert_id"),
+    ("alert_value", "alert_id"),
+    ("check_status", "check"),
+    ("event_stream", "query"),
+    ("manage_status", "query"),
+    ("slo", "slo_id"),
+];
+/// Widgets that show themselves.
+const PLAIN: [&str; 4] = ["free_text", "iframe", "image", "note"];
+
+/// What a dashboard's queries are read with.
+struct Board<'b> {
+    metrics: &'b Metrics,
+    /// Template variables: name and tag key.
+    variables: BTreeMap<&'b str, &'b str>,
+}
+
+pub(super) fn check(body: &Value, metrics: &Metrics, about: &mut About<'_>) {
+    let variables = list(body, "template_variables").iter().filter_map(|variable| {
+        Some((variable.get("name")?.as_str()?, variable.get("prefix").and_then(Value::as_str).unwrap_or_default()))
+    });
+    Board { metrics, variables: variables.collect() }.widgets(body, "", about);
+}
+
+impl Board<'_> {
+    fn widgets(&self, holder: &Value, place: &str, about: &mut About<'_>) {
+        for (index, widget) in list(holder, "widgets").iter().enumerate() {
+            let place = format!("{place}widgets[{index}].definition");
+            self.widget(widget.get("definition").unwrap_or(&Value::Null), &place, about);
+        }
+    }
+
+    fn widget(&self, definition: &Value, place: &str, about: &mut About<'_>) {
+        let kind = text(definition, "type");
+        if kind == "group" || kind == "powerpack" {
+            if list(definition, "widgets").is_empty() && kind == "group" {
+                about.found(Rule::DataSource, place, "a group without widgets; put some in, or take it away");
+            }
+            self.widgets(definition, &format!("{place}."), about);
+        } else if WITH_REQUESTS.contains(&kind) {
+            self.requests(kind, definition, place, about);
+        } else if let Some((_, key)) = WITH_KEY.iter().find(|(known, _)| *known == kind) {
+            if text(definition, key).is_empty() {
+                about.found(
+                    Rule::DataSource,
+                    place,
+                    format!("a widget `{kind}` without `{key}` shows nothing; set it"),
+                );
+            }
+        } else if !PLAIN.contains(&kind) {
+            about.found(Rule::Query, place, format!("not checked: a widget of the type `{kind}`"));
+        }
+    }
+
+    fn requests(&self, kind: &str, definition: &Value, place: &str, about: &mut About<'_>) {
+        let requests = list(definition, "requests");
+        if requests.is_empty() {
+            let shown = definition.get("requests").is_some_and(Value::is_object);
+            if shown {
+                about.found(Rule::Query, place, format!("not checked: the requests of a widget `{kind}`"));
+            } else {
+                about.found(
+                    Rule::DataSource,
+                    place,
+                    format!("a widget `{kind}` without requests shows nothing; add one"),
+                );
+            }
+        }
+        let mut axes: [BTreeSet<String>; 2] = [BTreeSet::new(), BTreeSet::new()];
+        for (index, request) in requests.iter().enumerate() {
+            let right = request.get("on_right_yaxis").and_then(Value::as_bool) == Some(true);
+            let units = self.request(request, &format!("{place}.requests[{index}]"), about);
+            axes[usize::from(right)].extend(units);
+        }
+        for units in axes.iter().filter(|units| kind == "timeseries" && units.len() > 1) {
+            let units = units.iter().map(String::as_str).collect::<Vec<_>>().join(" and ");
+            let message = format!("draws {units} on one axis; make two widgets, or set `on_right_yaxis`");
+            about.found(Rule::Unit, place, message);
+        }
+    }
+
+    /// The units of what a request shows.
+    fn request(&self, request: &Value, place: &str, about: &mut About<'_>) -> Vec<String> {
+        let queries = list(request, "queries");
+        if !text(request, "q").is_empty() {
+            let place = format!("{place}.q");
+            let expr = self.query(text(request, "q"), &place, about);
+            return expr.and_then(|expr| series::unit(&expr, &place, self.metrics, about)).into_iter().collect();
+        }
+        if queries.is_empty() {
+            let other = request.as_object().and_then(|fields| fields.keys().find(|key| key.ends_with("query")));
+            match other {
+                Some(key) => about.found(Rule::Query, place, format!("not checked: `{key}`")),
+                None => about.found(Rule::DataSource, place, "asks for nothing; add `queries` or `q`"),
+            }
+        }
+        let mut named = BTreeMap::new();
+        let mut all = true;
+        for (index, query) in queries.iter().enumerate() {
+            let place = format!("{place}.queries[{index}]");
+            let source = text(query, "data_source");
+            if source != "metrics" {
+                let rule = if source.is_empty() { Rule::DataSource } else { Rule::Query };
+                let known = "say `data_source: metrics`";
+                let message =
+                    if source.is_empty() { known.to_owned() } else { format!("not checked: a query of {source}") };
+                about.found(rule, &place, message);
+                all = false;
+                continue;
+            }
+            match self.query(text(query, "query"), &format!("{place}.query"), about) {
+                Some(expr) => drop(named.insert(text(query, "name").to_owned(), expr)),
+                None => all = false,
+            }
+        }
+        // A formula can only be read when all of its queries are.
+        if !all {
+            return Vec::new();
+        }
+        let formulas = list(request, "formulas");
+        if formulas.is_empty() {
+            return named.values().filter_map(|expr| series::unit(expr, place, self.metrics, about)).collect();
+        }
+        let units = formulas.iter().enumerate().filter_map(|(index, formula)| {
+            let place = format!("{place}.formulas[{index}].formula");
+            let expr = parsed(parse_formula(text(formula, "formula"), &named), &place, about)?;
+            series::unit(&expr, &place, self.metrics, about)
+        });
+        units.collect()
+    }
+
+    fn query(&self, text: &str, place: &str, about: &mut About<'_>) -> Option<Expr> {
+        let expr = parsed(parse(text), place, about)?;
+        let prefix = |name: &str| self.variables.get(name).map(|&key| key.to_owned());
+        series::check(&expr, place, self.metrics, &prefix, about);
+        Some(expr)
+    }
+}
+
+fn parsed(query: Result<Expr, crate::query::Unchecked>, place: &str, about: &mut About<'_>) -> Option<Expr> {
+    query.map_err(|unchecked| about.found(Rule::Query, place, unchecked.to_string())).ok()
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}

@@ -1,0 +1,291 @@
+//! The text of a notification: Datadog's `{{ }}`, and who is told when.
+//!
+//! <https://docs.datadoghq.com/monitors/notify/variables/>
+
+use std::collections::BTreeSet;
+
+use super::{About, Rule};
+
+/// What Datadog fills in whatever the monitor watches.
+const VARIABLES: [&str; 14] = [
+    "alert_recovery_threshold",
+    "alert_threshold",
+    "check_message",
+    "comparator",
+    "first_triggered_at",
+    "first_triggered_at_epoch",
+    "last_triggered_at",
+    "last_triggered_at_epoch",
+    "ok_threshold",
+    "threshold",
+    "triggered_duration_sec",
+    "value",
+    "warn_recovery_threshold",
+    "warn_threshold",
+];
+/// Functions, which take the name of a variable.
+const FUNCTIONS: [&str; 3] = ["eval", "local_time", "urlencode"];
+
+/// A state of a monitor, or the way back from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Alert,
+    Warning,
+    NoData,
+    AlertOver,
+    WarningOver,
+    NoDataOver,
+}
+
+/// Each state, the block that is for it alone, the way back, and what a person calls it.
+const STATES: [(Occasion, &str, Occasion, &str); 3] = [
+    (Occasion::Alert, "is_alert", Occasion::AlertOver, "alert"),
+    (Occasion::Warning, "is_warning", Occasion::WarningOver, "warning"),
+    (Occasion::NoData, "is_no_data", Occasion::NoDataOver, "missing data"),
+];
+
+impl Occasion {
+    /// Whether a block is shown on this occasion. One that depends on something else may always be.
+    fn shows(self, block: &Block<'_>) -> bool {
+        let holds = match block.name {
+            "is_alert" => self == Self::Alert,
+            "is_warning" => self == Self::Warning,
+            "is_no_data" => self == Self::NoData,
+            "is_recovery" => matches!(self, Self::AlertOver | Self::WarningOver | Self::NoDataOver),
+            "is_alert_recovery" => self == Self::AlertOver,
+            "is_warning_recovery" => self == Self::WarningOver,
+            "is_no_data_recovery" => self == Self::NoDataOver,
+            "is_alert_to_warning" | "is_renotify" | "is_unknown" => false,
+            _ => return true,
+        };
+        holds != block.negated
+    }
+}
+
+/// `{{#name arguments}}`, or `{{^name arguments}}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Block<'t> {
+    name: &'t str,
+    arguments: &'t str,
+    negated: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Token<'t> {
+    Text(&'t str),
+    Open(Block<'t>),
+    Close(&'t str),
+    /// What stands between the braces.
+    Variable(&'t str),
+}
+
+/// The parts of a text, or why it has none: lowercase, with what to change.
+fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    loop {
+        let start = rest.find("{{").unwrap_or(rest.len());
+        let (before, after) = rest.split_at(start);
+        if let Some(at) = before.find("}}") {
+            return Err(format!("`}}}}` after `{}` closes nothing; take it away or open it", end_of(&before[..at])));
+        }
+        tokens.push(Token::Text(before));
+        let Some(after) = after.strip_prefix("{{") else { return Ok(tokens) };
+        let inside = after.find("}}").map(|end| &after[..end]).filter(|inside| !inside.contains("{{"));
+        let Some(inside) = inside else {
+            return Err(format!("`{{{{{}` is not closed; end it with `}}}}`", start_of(after)));
+        };
+        rest = &after[inside.len() + 2..];
+        let inside = inside.trim();
+        match inside.split_at_checked(1) {
+            Some((sign @ ("#" | "^"), named)) => {
+                let (name, arguments) = named.split_once(char::is_whitespace).unwrap_or((named, ""));
+                tokens.push(Token::Open(Block { name, arguments: arguments.trim(), negated: sign == "^" }));
+            }
+            Some(("/", name)) => tokens.push(Token::Close(name.trim())),
+            Some(("!", _)) => {}
+            _ => tokens.push(Token::Variable(inside)),
+        }
+    }
+}
+
+fn start_of(text: &str) -> String {
+    text.chars().take_while(|c| *c != '\n').take(20).collect()
+}
+
+fn end_of(text: &str) -> String {
+    let all: Vec<char> = text.chars().collect();
+    all[all.len().saturating_sub(20)..].iter().filter(|c| **c != '\n').collect()
+}
+
+/// The first block that is closed wrongly or not at all.
+fn unclosed(tokens: &[Token<'_>]) -> Option<String> {
+    let mut open = Vec::new();
+    for token in tokens {
+        match token {
+            Token::Open(block) => open.push(block.name),
+            Token::Close(name) => match open.pop() {
+                Some(opened) if opened == *name => {}
+                Some(opened) => {
+                    return Some(format!("`{{{{/{name}}}}}` ends `{opened}`; write `{{{{/{opened}}}}}` before it"));
+                }
+                None => return Some(format!("`{{{{/{name}}}}}` ends nothing; take it away")),
+            },
+            Token::Text(_) | Token::Variable(_) => {}
+        }
+    }
+    open.pop().map(|name| format!("`{{{{#{name}}}}}` is not ended; write `{{{{/{name}}}}}`"))
+}
+
+/// What is shown on an occasion.
+fn shown(tokens: &[Token<'_>], occasion: Occasion) -> String {
+    let mut hidden = Vec::new();
+    let mut text = String::new();
+    for token in tokens {
+        match token {
+            Token::Open(block) => hidden.push(!occasion.shows(block)),
+            Token::Close(_) => drop(hidden.pop()),
+            Token::Text(part) if !hidden.contains(&true) => text.push_str(part),
+            // Stands for something, so that what is around it is not one word.
+            Token::Variable(_) if !hidden.contains(&true) => text.push('\u{fffd}'),
+            Token::Text(_) | Token::Variable(_) => {}
+        }
+    }
+    text
+}
+
+/// `@slack-docs`, `@pagerduty-Docs`, ..: what Datadog takes for somebody to be told.
+fn handles(text: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices('@') {
+        let inside = text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || "._+-/@".contains(c));
+        let rest = &text[at + 1..];
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "._+@/-".contains(c))).unwrap_or(rest.len());
+        let handle = rest[..end].trim_end_matches(['.', '/', '-']);
+        if !inside && !handle.is_empty() {
+            found.insert(&text[at..=at + handle.len()]);
+        }
+    }
+    found
+}
+
+/// Looks at braces, blocks and variables of one text. `groups` are the tag keys of the query; `None` when not known.
+pub(super) fn check_text(text: &str, place: &str, groups: Option<&BTreeSet<String>>, about: &mut About<'_>) -> bool {
+    let tokens = match tokens(text) {
+        Ok(tokens) => tokens,
+        Err(message) => {
+            about.found(Rule::Braces, place, message);
+            return false;
+        }
+    };
+    if let Some(message) = unclosed(&tokens) {
+        about.found(Rule::Block, place, message);
+        return false;
+    }
+    for token in &tokens {
+        match token {
+            Token::Open(Block { name: "is_match" | "is_exact_match", arguments, .. }) => {
+                variable(first_quoted(arguments), place, groups, about);
+            }
+            Token::Variable(inside) => match inside.split_once(char::is_whitespace) {
+                Some((function, arguments)) if FUNCTIONS.contains(&function) && function != "eval" => {
+                    variable(first_quoted(arguments), place, groups, about);
+                }
+                Some((function, _)) if FUNCTIONS.contains(&function) => {}
+                _ => variable(inside, place, groups, about),
+            },
+            Token::Text(_) | Token::Open(_) | Token::Close(_) => {}
+        }
+    }
+    true
+}
+
+fn first_quoted(arguments: &str) -> &str {
+    let arguments = arguments.trim_start();
+    let quoted = |quote| arguments.strip_prefix(quote)?.split(quote).next();
+    quoted('"').or_else(|| quoted('\'')).unwrap_or_else(|| arguments.split_whitespace().next().unwrap_or_default())
+}
+
+fn variable(name: &str, place: &str, groups: Option<&BTreeSet<String>>, about: &mut About<'_>) {
+    // A key with a dot in it stands in brackets.
+    let key = name.strip_suffix(".name").map(|key| key.trim_start_matches('[').trim_end_matches(']'));
+    match (key, groups) {
+        (None, _) if VARIABLES.contains(&name) => {}
+        (None, _) => {
+            let message = format!("`{{{{{name}}}}}` is nothing that Datadog is known to fill in; take it away");
+            about.found(Rule::Variable, place, message);
+        }
+        (Some(_), None) => {
+            let message = format!("`{{{{{name}}}}}` depends on groups that the query does not tell");
+            about.unknown(Rule::GroupVariable, place, message);
+        }
+        (Some(key), Some(groups)) if !groups.contains(key) => {
+            let message = format!("`{{{{{name}}}}}` stays empty: write `by {{{key}}}` in the query, or take it away");
+            about.found(Rule::GroupVariable, place, message);
+        }
+        _ => {}
+    }
+}
+
+/// Looks at who is told: somebody, and of the recovery too. The braces of `text` have been looked at.
+pub(super) fn check_handles(text: &str, on_missing_data: bool, about: &mut About<'_>) {
+    let Ok(tokens) = tokens(text) else { return };
+    let mut told = false;
+    for (state, block, over, word) in STATES {
+        let (during, after) = (shown(&tokens, state), shown(&tokens, over));
+        let (during, after) = (handles(&during), handles(&after));
+        told |= !during.is_empty() && (state != Occasion::NoData || on_missing_data);
+        for handle in during.difference(&after) {
+            let message = format!(
+                "`{handle}` is told of the {word} and not of its end, so its page stays open; put it outside of `{{{{#{block}}}}}`"
+            );
+            about.found(Rule::RecoveryHandle, "message", message);
+        }
+    }
+    if !told {
+        about.found(Rule::NoHandle, "message", "nobody is told; name a route in `routes`, or put `<< notify >>` in it");
+    }
+}
+
+/// The word after each `{{value}}`, which should be its unit.
+pub(super) fn units(text: &str) -> Vec<&str> {
+    let after = text.split("{{value}}").skip(1).map(|rest| rest.trim_start_matches(' '));
+    let end = |rest: &str| rest.find(|c: char| !(c.is_alphanumeric() || c == '%' || c == '$')).unwrap_or(rest.len());
+    after.map(|rest| &rest[..end(rest)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn for_all_texts_reading_ends_and_loses_nothing(text in r"[a-z@{}#^/ \n.]{0,60}") {
+            if let Ok(tokens) = tokens(&text) {
+                let shown = shown(&tokens, Occasion::Alert);
+                prop_assert!(shown.chars().filter(|c| *c == '@').count() <= text.matches('@').count());
+            }
+        }
+    }
+
+    #[test]
+    fn handles_are_found_where_datadog_finds_them() {
+        let found = |text| handles(text).into_iter().collect::<Vec<_>>();
+        assert_eq!(found("tell @slack-docs, @pagerduty-Docs. a@b.c"), ["@pagerduty-Docs", "@slack-docs"]);
+        assert_eq!(found("(@jo@example.com)"), ["@jo@example.com"]);
+        assert_eq!(found("@ @"), [""; 0]);
+    }
+
+    #[test]
+    fn a_block_is_shown_on_its_occasion_alone() {
+        let text =
+            "a{{#is_alert}}b{{^is_match \"x.name\" \"y\"}}c{{/is_match}}{{/is_alert}}{{^is_recovery}}d{{/is_recovery}}";
+        let tokens = tokens(text).unwrap();
+        assert_eq!(shown(&tokens, Occasion::Alert), "abcd");
+        assert_eq!(shown(&tokens, Occasion::Warning), "ad");
+        assert_eq!(shown(&tokens, Occasion::AlertOver), "a");
+    }
+}
