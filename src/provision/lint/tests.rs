@@ -9,6 +9,8 @@ use crate::model::catalogue::{Metric, Statistic, Target};
 use crate::model::series;
 use crate::provision::object::Subject;
 
+mod shipped;
+
 fn metrics() -> Metrics {
     let coverage =
         Known::at_once("ddsync.coverage", series::Kind::Gauge, "percent", &["aws_account", "region", "tier"]);

@@ -1,0 +1,182 @@
+//! The templates that come with the program, and the one of the documentation, for the pretend company's pipelines.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use chrono::DateTime;
+
+use super::*;
+use crate::config::settings::{Environment, Settings};
+use crate::model::pipeline::{Pipeline, group};
+use crate::model::resource::{Endpoint, EndpointKind, Resource, ResourceKind, Scope, Variant};
+use crate::provision::desired::desired;
+use crate::provision::template::Templates;
+use crate::sim::{Company, world};
+
+const CONFIGURATION: &str = r#"
+accounts:
+  - {name: dev, regions: [us-west-2]}
+templates:
+  variables: {"*": {expect_input_every_minutes: 60}}
+routes:
+  default: {page: "@pagerduty-ml", notify: "@slack-ml"}
+"#;
+
+/// What this program says about itself: names as in `telemetry`, which this module may not use.
+fn ourselves() -> Vec<Known> {
+    let gauge = series::Kind::Gauge;
+    let count = series::Kind::Count;
+    vec![
+        Known::at_once("ddsync.heartbeat", gauge, "", &[]),
+        Known::at_once("ddsync.coverage", gauge, "percent", &["aws_account", "region", "tier"]),
+        Known::at_once("ddsync.lag", gauge, "second", &["job", "aws_account", "region"]),
+        Known::at_once("ddsync.points", count, "", &["fate"]),
+        Known::at_once("ddsync.api.requests", count, "request", &["api", "operation", "aws_account", "region"]),
+        Known::at_once("ddsync.api.dollars", count, "dollar", &["api", "aws_account", "region"]),
+        Known::at_once("ddsync.budget.estimate", gauge, "", &["budget"]),
+        Known::at_once("mlpipeline.stage.missing", gauge, "", &["pipeline", "environment", "team", "stage"]),
+    ]
+}
+
+fn settings() -> Settings {
+    let mut settings = crate::config::read(CONFIGURATION, "ddsync.yaml", &Environment::new()).unwrap().settings;
+    settings.pipelines.files.push("lease.yaml".into()); // nobody reads it here
+    settings
+}
+
+/// The pretend company, as discovery would tell it.
+fn company() -> (Vec<Pipeline>, Vec<Resource>) {
+    let opened = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    let world = world::World::new(7, &Company::Example, opened);
+    let resources: Vec<(String, Resource)> = world
+        .resources()
+        .iter()
+        .filter(|resource| resource.listed)
+        .map(|resource| (resource.account.clone(), discovered(resource)))
+        .collect();
+    let accounts: BTreeSet<&String> = resources.iter().map(|(account, _)| account).collect();
+    let mut pipelines = Vec::new();
+    for account in accounts {
+        let scope = Scope { account: account.clone(), region: "us-west-2".to_owned() };
+        let here: Vec<Resource> =
+            resources.iter().filter(|(of, _)| of == account).map(|(_, resource)| resource.clone()).collect();
+        pipelines.extend(group(&here, &scope, &settings().tags, &BTreeSet::new()).0);
+    }
+    for stage in pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.stages) {
+        stage.textract |= stage.name == "table-reader"; // as its pipeline file says
+    }
+    (pipelines, resources.into_iter().map(|(_, resource)| resource).collect())
+}
+
+fn discovered(resource: &world::Resource) -> Resource {
+    let kind = match &resource.kind {
+        world::Kind::Endpoint(endpoint) => ResourceKind::Endpoint(Some(described(endpoint))),
+        world::Kind::Orphan => ResourceKind::Endpoint(None),
+        world::Kind::Function => ResourceKind::Function,
+        world::Kind::Bucket => ResourceKind::Bucket,
+        world::Kind::Stream => ResourceKind::Stream,
+        world::Kind::Operation | world::Kind::Job => ResourceKind::Other("job".to_owned()),
+    };
+    Resource { arn: resource.arn(), name: resource.name.clone(), kind, tags: resource.tags.iter().cloned().collect() }
+}
+
+fn described(endpoint: &world::Endpoint) -> Endpoint {
+    let has_instances = !endpoint.instance.is_empty();
+    Endpoint {
+        kind: match endpoint.mode {
+            world::Mode::Async => EndpointKind::Async,
+            world::Mode::RealTime => EndpointKind::RealTime,
+            world::Mode::Serverless => EndpointKind::Serverless,
+            world::Mode::Component => EndpointKind::InferenceComponents,
+        },
+        status: endpoint.status.clone(),
+        failure_reason: None,
+        created_at: 0,
+        modified_at: 0,
+        config_name: "config".to_owned(),
+        variants: vec![Variant {
+            name: endpoint.variant.clone(),
+            instance_type: has_instances.then(|| endpoint.instance.clone()),
+            instances: has_instances.then_some(endpoint.count),
+            desired: has_instances.then_some(endpoint.count),
+        }],
+    }
+}
+
+fn rendered(templates: &Templates) -> Vec<Desired> {
+    let (pipelines, resources) = company();
+    desired(templates, &pipelines, &resources, &settings()).unwrap().objects
+}
+
+fn shipped() -> Templates {
+    Templates::load(&settings().templates).unwrap()
+}
+
+fn faults(objects: &[Desired]) -> Vec<String> {
+    let metrics = Metrics::new(&[], &ourselves(), &[], Delays { hot: 240, warm: 480 });
+    lint(objects, &metrics).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_template_that_comes_with_the_program_makes_objects_and_is_clean() {
+    let objects = rendered(&shipped());
+    assert_eq!(faults(&objects), FINE);
+    let made: BTreeSet<&str> = objects.iter().map(|object| object.identity.template.as_str()).collect();
+    for template in shipped().iter() {
+        assert!(made.contains(template.key.as_str()), "{} makes nothing", template.file);
+        assert!(template.header.about.ends_with('.'), "{} says not what it is for", template.file);
+        for (name, variable) in &template.header.variables {
+            assert!(variable.about.ends_with('.') && variable.min.is_some(), "{}: {name}", template.file);
+        }
+    }
+}
+
+#[test]
+fn only_the_heartbeat_alerts_when_data_is_missing_and_only_production_pages() {
+    for Desired { identity, body, .. } in rendered(&shipped()).iter().filter(|object| object.kind == Kind::Monitor) {
+        let notifies = body["options"]["on_missing_data"] == "show_and_notify_no_data";
+        assert_eq!(notifies, identity.template == "agent-heartbeat", "{identity}");
+        let production = !identity.to_string().contains("/pipeline/") || identity.to_string().contains("/data_prod");
+        let message = text(body, "message");
+        assert_eq!(message.contains("@pagerduty-ml"), production, "{identity}");
+        assert!(message.contains("@slack-ml"), "{identity}");
+        if identity.template == "endpoint-state" {
+            assert_eq!(body["priority"], if production { 1 } else { 3 }, "{identity}");
+        }
+    }
+}
+
+/// A pager shows little. What is for one stage alone is one or two lines of links.
+#[test]
+fn messages_are_short() {
+    for Desired { identity, body, .. } in rendered(&shipped()).iter().filter(|object| object.kind == Kind::Monitor) {
+        let is_link = |line: &&str| line.starts_with("- ") && line.contains("https://");
+        let lines = text(body, "message").lines().filter(|line| !is_link(line)).count();
+        assert!(lines <= 25, "{identity}: {lines} lines");
+    }
+}
+
+#[test]
+fn the_template_of_the_documentation_works() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/templates.md")).unwrap();
+    let mut sources = Vec::new();
+    for part in page.split("<!-- template ").skip(1) {
+        let (file, rest) = part.split_once(" -->\n```yaml\n").unwrap();
+        let text = rest.split_once("```").unwrap().0.to_owned();
+        sources.push((file, text));
+    }
+    assert_eq!(sources.len(), 1);
+    // It refers to the dashboard, so the others are there too.
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in &sources {
+        let path = folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let mut templates = settings().templates;
+    templates.dir = Some(folder.path().to_owned());
+    let mut objects = rendered(&Templates::load(&templates).unwrap());
+    objects.retain(|object| object.identity.template == "slow-drain");
+    assert!(objects.len() > 3);
+    assert_eq!(faults(&objects), FINE);
+}
