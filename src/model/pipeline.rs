@@ -36,6 +36,8 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
     /// ARNs of what belongs to no stage: buckets and streams without a stage tag.
     pub resources: Vec<String>,
+    /// Whether a pipeline file declares it.
+    pub declared: bool,
 }
 
 /// One step of a pipeline: an endpoint, and the functions around it.

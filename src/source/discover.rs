@@ -15,6 +15,7 @@ mod memory;
 mod round;
 mod series_tags;
 
+pub use declared::DeclaredStage;
 pub use epochs::Epoch;
 pub use memory::Memory;
 pub use round::Round;
@@ -36,6 +37,8 @@ pub struct Inventory {
     pub shaped_since: Vec<i64>,
     /// Tags of the account's Textract series over time; empty when no pipeline here declares that it calls Textract.
     pub textract: Arc<[Epoch]>,
+    /// Stages that pipeline files declare.
+    pub declared: Vec<DeclaredStage>,
     /// What a person should look at, in order.
     pub findings: Vec<Finding>,
     /// Calls that failed; the rest is there all the same. One for each API and kind of failure.

@@ -87,6 +87,21 @@ async fn what_only_a_file_knows_reaches_datadog() {
     assert!(minutes.len() > 15);
     lag_follows_the_file(&scene, &minutes);
     textract_is_measured(&scene, &minutes);
+    missing_stages_are_told(&scene);
+}
+
+/// 1 for the declared stage that nobody deployed, 0 for those that are there.
+fn missing_stages_are_told(scene: &Scene) {
+    let stage = |tags: &[String]| tags.iter().find_map(|tag| tag.strip_prefix("stage:").map(str::to_owned));
+    let told: BTreeSet<(Option<String>, bool)> = scene
+        .stored("mlpipeline.stage.missing", "pipeline:lease")
+        .iter()
+        .map(|(_, tags, _, value)| (stage(tags), *value > 0.0))
+        .collect();
+    let missing: Vec<&str> =
+        told.iter().filter(|(_, missing)| *missing).filter_map(|(stage, _)| stage.as_deref()).collect();
+    assert_eq!(missing, ["signature-finder"], "{told:?}");
+    assert!(told.contains(&(Some("page-split".to_owned()), false)), "{told:?}");
 }
 
 fn resource(scene: &Scene, name: &str) -> Arc<Resource> {

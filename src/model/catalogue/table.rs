@@ -66,6 +66,11 @@ pub const DERIVED: &[Derived] = &[
         about: "Instances that a variant should have.",
     },
     Derived {
+        name: "mlpipeline.stage.missing",
+        datadog_unit: "",
+        about: "1 while a stage that a pipeline file declares has no endpoint in service, else 0; with `pipelines.files` alone.",
+    },
+    Derived {
         name: "mlpipeline.pipeline.lag",
         datadog_unit: "second",
         about: "Age of the oldest request, added up along the longest path through the pipeline.",

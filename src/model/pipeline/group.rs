@@ -201,6 +201,7 @@ impl Judge<'_> {
             name,
             stages,
             resources,
+            declared: false,
         };
         (pipeline, conflicts)
     }

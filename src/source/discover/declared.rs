@@ -40,9 +40,11 @@ pub async fn read(files: &[PathBuf], scope: &Scope) -> (Vec<Declared>, Vec<Findi
     (declared, findings)
 }
 
-/// Takes from the files what the tags do not tell: dependencies of stages that have none, and who calls Textract.
+/// Takes from the files what the tags do not tell: dependencies of stages that have none, who calls Textract, and that a
+/// pipeline is declared.
 pub fn complete(files: &[Declared], pipelines: &mut [Pipeline]) {
     for pipeline in pipelines {
+        pipeline.declared = is_declared(files, pipeline);
         for model in models(files, pipeline) {
             let wanted = tag("stage", &model.name);
             let Some(stage) = pipeline.stages.iter_mut().find(|stage| tag("stage", &stage.name) == wanted) else {
@@ -85,15 +87,8 @@ pub fn compare(
             });
         };
         for model in &models {
-            let endpoints = pipeline.stage(&model.name).map(|stage| endpoints(stage, &by_arn)).unwrap_or_default();
-            if endpoints.iter().any(|(_, endpoint)| endpoint.is_none()) {
-                continue; // Not described yet: nothing can be said.
-            }
-            let mut serving = endpoints
-                .iter()
-                .filter_map(|&(arn, endpoint)| endpoint.map(|endpoint| (arn, endpoint)))
-                .filter(|(_, endpoint)| endpoint.in_service())
-                .peekable();
+            let Some(endpoints) = described(pipeline, &model.name, &by_arn) else { continue };
+            let mut serving = endpoints.iter().filter(|(_, endpoint)| endpoint.in_service()).peekable();
             if serving.peek().is_none() {
                 let state = if endpoints.is_empty() { "has no endpoint" } else { "has no endpoint in service" };
                 let detail = format!("model {} is declared and {state}", quoted(&model.name));
@@ -117,6 +112,44 @@ pub fn compare(
         }
     }
     findings
+}
+
+/// A stage that a pipeline file declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredStage {
+    /// Place of its pipeline in the list of pipelines.
+    pub pipeline: usize,
+    /// As the file says.
+    pub stage: String,
+    /// Whether no endpoint of it is in service.
+    pub missing: bool,
+}
+
+/// Every declared stage of the pipelines of one account and region, and whether it is there. Nothing is said of one
+/// whose endpoints have not been described yet.
+#[must_use]
+pub fn stages(files: &[Declared], pipelines: &[Pipeline], resources: &[Resource]) -> Vec<DeclaredStage> {
+    let by_arn: BTreeMap<&str, &Resource> =
+        resources.iter().map(|resource| (resource.arn.as_str(), resource)).collect();
+    let of_pipeline = |(index, pipeline): (usize, &Pipeline)| {
+        let stages = models(files, pipeline).into_iter().filter_map(|model| {
+            let endpoints = described(pipeline, &model.name, &by_arn)?;
+            let missing = !endpoints.iter().any(|(_, endpoint)| endpoint.in_service());
+            Some(DeclaredStage { pipeline: index, stage: model.name.clone(), missing })
+        });
+        stages.collect::<Vec<_>>()
+    };
+    pipelines.iter().enumerate().flat_map(of_pipeline).collect()
+}
+
+/// The endpoints of a stage by their ARNs; `None` while one of them has not been described.
+fn described<'a>(
+    pipeline: &'a Pipeline,
+    stage: &str,
+    by_arn: &BTreeMap<&'a str, &'a Resource>,
+) -> Option<Vec<(&'a str, &'a Endpoint)>> {
+    let endpoints = pipeline.stage(stage).map(|stage| endpoints(stage, by_arn)).unwrap_or_default();
+    endpoints.into_iter().map(|(arn, endpoint)| Some((arn, endpoint?))).collect()
 }
 
 /// Declared pipelines of which nothing is deployed in any of `pipelines`, which are those of every account and region:

@@ -157,6 +157,7 @@ impl<'a> Round<'a> {
         let instances = |config: &str| memory.config(config).and_then(sagemaker::EndpointConfig::instances);
         findings.extend(declared::compare(&self.files, &pipelines, &resources, instances));
         findings.sort();
+        let declared = declared::stages(&self.files, &pipelines, &resources);
         let shaped_since = self.shapes(&pipelines, &resources, memory);
         let textract = textract_tags(&pipelines, &resources, scope);
         if !textract.is_empty() {
@@ -173,6 +174,7 @@ impl<'a> Round<'a> {
             pipelines,
             shaped_since,
             textract: if textract.is_empty() { Arc::from([]) } else { memory.epochs(TEXTRACT) },
+            declared,
             findings,
             errors: self.errors.clone(),
             described: self.described,

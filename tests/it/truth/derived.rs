@@ -21,8 +21,13 @@ const MINUTE: i64 = 60;
 
 /// Whether discovery says it, once a round and about that moment.
 pub(super) fn is_of_discovery(metric: &str) -> bool {
-    ["mlpipeline.endpoint.status", "mlpipeline.endpoint.in_service", "mlpipeline.endpoint.instances_desired"]
-        .contains(&metric)
+    [
+        "mlpipeline.endpoint.status",
+        "mlpipeline.endpoint.in_service",
+        "mlpipeline.endpoint.instances_desired",
+        "mlpipeline.stage.missing",
+    ]
+    .contains(&metric)
 }
 
 /// Adds drain time, stall minutes, lag and bottleneck.

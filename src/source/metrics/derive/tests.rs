@@ -50,6 +50,7 @@ fn inventory(resources: &[Resource]) -> Inventory {
         shaped_since: vec![0; pipelines.len()],
         pipelines,
         textract: [].into(),
+        declared: Vec::new(),
         findings,
         errors: Vec::new(),
         described: 0,
