@@ -8,7 +8,7 @@ use cron::Schedule;
 use globset::GlobSet;
 
 use crate::config::{Secret, schedules};
-use crate::model::catalogue::Metric;
+use crate::model::catalogue::{Metric, Tier};
 use crate::model::tag::{TagKeys, tag};
 
 /// Everything a run needs to know.
@@ -44,6 +44,24 @@ pub struct Settings {
     pub agent: Agent,
     /// Our own log.
     pub log: Log,
+}
+
+/// Between when a minute may be read and when it can be read in Datadog, beside the pause between polls: reading and
+/// sending.
+const READING: Duration = Duration::from_mins(1);
+
+impl Settings {
+    /// Seconds after which data of a tier is in Datadog, in whole minutes: how long a minute is left alone, the longest
+    /// pause between polls, and the reading and sending.
+    #[must_use]
+    pub fn evaluation_delay(&self, tier: Tier) -> u64 {
+        let schedule = match tier {
+            Tier::Hot => &self.schedules.hot,
+            Tier::Warm => &self.schedules.warm,
+        };
+        let after = self.metrics.delay + Schedules::longest_pause(schedule) + READING;
+        (after.as_secs() + u64::from(after.subsec_nanos() > 0)).div_ceil(60) * 60
+    }
 }
 
 /// One AWS account and the regions read in it.
@@ -190,6 +208,12 @@ pub struct Routes {
 }
 
 impl Routes {
+    /// Every route.
+    pub fn all(&self) -> impl Iterator<Item = &Route> {
+        let others = [&self.teams, &self.environments, &self.owners];
+        std::iter::once(&self.default).chain(others.into_iter().flat_map(BTreeMap::values))
+    }
+
     /// Whether nobody is named anywhere.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -220,7 +244,7 @@ pub struct Provision {
     /// How long objects stay after their pipeline has gone. Default 24 h.
     pub grace: Duration,
     /// Tags of the environments that are production, for example `environment:data_prod`. Default: every environment with
-    /// `prod` in its name.
+    /// the word `prod` or `production` in its name, and no `non` or `pre`.
     pub production: Option<BTreeSet<String>>,
 }
 
@@ -231,9 +255,16 @@ impl Provision {
         let tag = tag("environment", environment);
         match &self.production {
             Some(tags) => tags.contains(&tag),
-            None => tag.strip_prefix("environment:").is_some_and(|name| name.contains("prod")),
+            None => tag.strip_prefix("environment:").is_some_and(names_production),
         }
     }
+}
+
+/// Whether a name speaks of production: `data_prod`, `production`; not `preprod` or `non-prod`.
+fn names_production(name: &str) -> bool {
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let is = |known: &'static [&'static str]| move |word: &str| known.contains(&word);
+    words.clone().any(is(&["prod", "production"])) && !words.any(is(&["no", "non", "not", "pre"]))
 }
 
 /// Where state lives.
@@ -309,3 +340,18 @@ pub enum LogFormat {
 
 /// The environment variables that a run may read, as an argument.
 pub type Environment = BTreeMap<String, String>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_production_pages() {
+        for name in ["prod", "data_prod", "production", "eu-prod.2"] {
+            assert!(names_production(name), "{name}");
+        }
+        for name in ["data_dev", "preprod", "pre-prod", "non_prod", "nonprod", "product", "reproduction", "none"] {
+            assert!(!names_production(name), "{name}");
+        }
+    }
+}

@@ -40,7 +40,11 @@ pub struct Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, level, kind, identity, place, message } = self;
-        write!(f, "{level}: {kind} {identity}: {place}: {message} [{rule}]")
+        // Who shows it says how bad it is; that something was not looked at would not be seen otherwise.
+        if *level == Level::NotChecked {
+            write!(f, "{level}: ")?;
+        }
+        write!(f, "{kind} {identity}: {place}: {message} [{rule}]")
     }
 }
 

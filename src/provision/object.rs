@@ -73,7 +73,7 @@ pub struct Desired {
     pub kind: Kind,
     /// Which one.
     pub identity: Identity,
-    /// Datadog's JSON, without the mark. Ids of other objects may stand in it as references: see [`reference`].
+    /// Datadog's JSON, without the mark. Ids of other objects may stand in it as references: see [`reference()`].
     pub body: Value,
 }
 
@@ -128,8 +128,24 @@ pub struct World {
 /// The first 12 hexadecimal digits of the SHA-256 of a body. Keys are in order in it, whatever order they came in.
 #[must_use]
 pub fn digest(body: &Value) -> String {
-    let hash = Sha256::digest(body.to_string().as_bytes());
-    hash.iter().take(6).fold(String::with_capacity(12), |text, byte| format!("{text}{byte:02x}"))
+    let mut hash = Hashing(Sha256::new());
+    // Writing into a hash has no way to fail.
+    let _infallible = serde_json::to_writer(&mut hash, body);
+    hash.0.finalize().iter().take(6).fold(String::with_capacity(12), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Takes JSON in as it is written, so that no text of a large body is made only to be hashed.
+struct Hashing(Sha256);
+
+impl std::io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Stands in a body for the id of another object, until that is known.
@@ -173,13 +189,8 @@ fn resolve_text(text: &str, id: &dyn Fn(Kind, &Identity) -> Option<String>) -> (
         out.push_str(&rest[..start]);
         let named = rest[start + "<ref:".len()..end].split_once(':');
         let known = named.and_then(|(kind, key)| id(Kind::parse(kind)?, &Identity::parse(key)?));
-        match known {
-            Some(id) => out.push_str(&id),
-            None => {
-                out.push_str(&rest[start..=end]);
-                open = true;
-            }
-        }
+        open |= known.is_none();
+        out.push_str(known.as_deref().unwrap_or(&rest[start..=end]));
         rest = &rest[end + 1..];
     }
     out.push_str(rest);

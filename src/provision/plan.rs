@@ -64,6 +64,17 @@ pub struct Step {
     pub was: Option<String>,
 }
 
+impl Step {
+    /// What differs, of an object that is written anew.
+    #[must_use]
+    pub fn fields(&self) -> &[FieldChange] {
+        match &self.action {
+            Action::Update { fields, .. } => fields,
+            _ => &[],
+        }
+    }
+}
+
 /// What is done with an object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -45,7 +45,7 @@ pub(super) enum Shape {
     DonePerInstance,
     /// Failures among what was done.
     Failed,
-    /// What goes wrong in one of 200 minutes.
+    /// What goes wrong now and then: in a healthy company hardly ever, and somebody looks at it.
     Mishap,
     /// Average time of one piece of work, in the metric's unit.
     Time(f64),
@@ -62,6 +62,13 @@ pub(super) enum Shape {
     /// Age in seconds of what is not yet delivered.
     Freshness,
 }
+
+/// The part of the work that fails where all is well.
+const FAILURES: f64 = 0.002;
+/// The part of the work that fails where something is broken.
+const MANY_FAILURES: f64 = 0.33;
+/// The part of the minutes in which something goes wrong: one in two weeks.
+const MISHAPS: f64 = 0.000_05;
 
 const BASIC: [&str; 5] = ["Sum", "Average", "Minimum", "Maximum", "SampleCount"];
 const WITH_PERCENTILES: [&str; 9] = ["Sum", "Average", "Minimum", "Maximum", "SampleCount", "p50", "p90", "p95", "p99"];
@@ -159,7 +166,7 @@ struct Minute {
 }
 
 impl Minute {
-    fn summary(&self, resource: &Resource, metric: &Metric, minute: i64, noise: f64, mishap: f64) -> Option<Summary> {
+    fn summary(&self, resource: &Resource, metric: &Metric, minute: i64, noise: f64, luck: f64) -> Option<Summary> {
         let Self { instances, done, waiting } = *self;
         let slow = if resource.load == Load::Slow { 12.0 } else { 1.0 };
         let busy = f64::from(u8::from(done > 0.0));
@@ -176,10 +183,11 @@ impl Minute {
             Shape::Done | Shape::DoneOrZero => Some(Summary::of_ones(done.max(1.0), done)),
             Shape::DonePerInstance => Some(Summary::of_ones(done.max(1.0), (done / instances.max(1.0)).floor())),
             Shape::Failed => {
-                let share = if resource.load == Load::Failing { 0.33 } else { 0.01 };
-                Some(Summary::of_ones(done, (done * share * noise).round().min(done)))
+                let share = if resource.load == Load::Failing { MANY_FAILURES } else { FAILURES };
+                // Rounded up as often as the fraction says, so that the share is right however little is done.
+                Some(Summary::of_ones(done, (done * share * noise + luck).floor().min(done)))
             }
-            Shape::Mishap => Some(Summary::of_ones(done, if mishap < 0.005 { 1.0 } else { 0.0 })),
+            Shape::Mishap => Some(Summary::of_ones(done, if luck < MISHAPS { 1.0 } else { 0.0 })),
             Shape::Time(mean) => Some(Summary::new(done, (mean * slow * noise).round(), 0.4)),
             Shape::Bytes(each) => Some(Summary::new(done, (each * noise).round(), 0.3)),
             Shape::Card(_) if !has_card(resource) => None,

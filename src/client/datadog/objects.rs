@@ -252,7 +252,7 @@ impl Client {
     }
 
     fn refusal(&self, answer: &Answer, scope: &'static str) -> SendError {
-        let text = error::listed(&answer.body);
+        let text = error::said(&answer.body).and_then(|said| error::listed(&said));
         let text = text.unwrap_or_else(|| String::from_utf8_lossy(&answer.body).into_owned());
         error::classify_scoped(answer.status, &answer.headers, self.quote(&text), &self.place(KEYS), scope)
     }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::moved::find;
-use super::report::{Done, Report, Skipped, What};
+use super::report::{Done, Report, What};
 use super::{Item, OnError, Options, Progress, Session, execute, link, look};
 use crate::client::datadog::SendError;
-use crate::provision::object::{Identity, Kind, World, reference};
+use crate::provision::object::{Identity, Kind, Live, World, reference};
 use crate::provision::plan::{self, Action, Cause, Plan, Step};
 
 /// A backup of another version is not read.
@@ -91,18 +91,18 @@ pub async fn restore(
     }
     let world = look(session, &namespace, None).await?;
     let there = |saved: &Saved| {
-        world.objects.iter().any(|live| {
-            live.mark
-                .as_ref()
-                .is_some_and(|mark| live.kind == saved.kind && (mark.identity == saved.identity || live.id == saved.id))
-        })
+        let same = |live: &&Live| {
+            let mark = live.mark.as_ref();
+            live.kind == saved.kind && mark.is_some_and(|mark| mark.identity == saved.identity || live.id == saved.id)
+        };
+        world.objects.iter().find(same).map(|live| live.id.clone())
     };
     let mut report = Report::default();
     let mut lost = Vec::new();
     let mut restored = Vec::new();
     for saved in objects {
-        if there(&saved) {
-            report.skipped.push(Skipped { item: saved.item(), because: "it is there already".to_owned() });
+        if let Some(id) = there(&saved) {
+            report.done.push(saved.done(session, What::Kept, id));
         } else if saved.kind == Kind::Dashboard && undeleted(session, &saved.id).await {
             restored.push(saved);
         } else {
@@ -116,8 +116,7 @@ pub async fn restore(
     for saved in &restored {
         let body = saved.fresh(&renewed);
         if body == saved.fresh(&HashMap::new()) {
-            let link = Some(link(&session.settings.site, saved.kind, &saved.id));
-            report.done.push(Done { item: saved.item(), what: What::Restored, id: saved.id.clone(), link });
+            report.done.push(saved.done(session, What::Restored, saved.id.clone()));
         } else {
             let update = Action::Update { id: saved.id.clone(), body, fields: Vec::new(), cause: Cause::Back };
             steps.push(saved.step(update));
@@ -126,7 +125,11 @@ pub async fn restore(
     let plan = Plan { version: plan::VERSION, namespace, steps, ..Plan::default() };
     let options = Options { on_error: OnError::Continue, force: false };
     let made = execute(session, &plan, &world, options, progress).await;
-    report.done.extend(made.done);
+    // What is written to a dashboard that is back under its id is a part of that.
+    report.done.extend(made.done.into_iter().map(|done| match done.what {
+        What::Updated => Done { what: What::Restored, ..done },
+        _ => done,
+    }));
     report.failed.extend(made.failed);
     report.skipped.extend(made.skipped);
     Ok(report)
@@ -140,6 +143,11 @@ async fn undeleted(session: &Session<'_>, id: &str) -> bool {
 impl Saved {
     fn item(&self) -> Item {
         Item { kind: self.kind, identity: self.identity.clone(), title: self.title.clone() }
+    }
+
+    fn done(&self, session: &Session<'_>, what: What, id: String) -> Done {
+        let link = Some(link(&session.settings.site, self.kind, &id));
+        Done { item: self.item(), what, id, link }
     }
 
     fn step(&self, action: Action) -> Step {

@@ -4,7 +4,7 @@
 //! a dashboard is what Datadog says now.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, BufWriter};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -13,16 +13,24 @@ use serde_json::Value;
 /// A file of another version is not read.
 const VERSION: u32 = 1;
 
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What the file held.
+#[derive(Debug, Default, PartialEq, Deserialize)]
 pub(super) struct Cache {
     version: u32,
-    dashboards: BTreeMap<String, Entry>,
+    dashboards: BTreeMap<String, Entry<Value>>,
+}
+
+/// What the file will hold. Bodies are large, so they stay where they are.
+#[derive(Serialize)]
+struct Kept<'a> {
+    version: u32,
+    dashboards: BTreeMap<&'a str, Entry<&'a Value>>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Entry {
+struct Entry<Body> {
     modified_at: String,
-    body: Value,
+    body: Body,
 }
 
 impl Cache {
@@ -41,32 +49,34 @@ impl Cache {
         same.then_some(entry.body)
     }
 
-    /// Keeps a body; not one that does not tell when it has changed.
-    pub(super) fn put(&mut self, listed: &Value, body: &Value) {
-        if let (Some(id), Some(modified_at)) = (listed["id"].as_str(), listed["modified_at"].as_str()) {
-            let entry = Entry { modified_at: modified_at.to_owned(), body: body.clone() };
-            self.dashboards.insert(id.to_owned(), entry);
-        }
+    /// Whether every body has been taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.dashboards.is_empty()
     }
+}
 
-    /// Writes the file as a whole or not at all, for its owner alone.
-    pub(super) fn write(&mut self, path: &Path) -> io::Result<()> {
-        self.version = VERSION;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        folder.map_or(Ok(()), std::fs::create_dir_all)?;
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = (|| {
-            let mut file = private(&temporary)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            file.sync_all()?;
-            std::fs::rename(&temporary, path)
-        })();
-        if written.is_err() {
-            // The first error is the one to tell.
-            std::fs::remove_file(&temporary).ok();
-        }
-        written
+/// Keeps bodies, each with what the list says of it, but none that does not tell when it has changed. The file is
+/// written as a whole or not at all, for its owner alone.
+pub(super) fn write<'a>(path: &Path, bodies: impl Iterator<Item = (&'a Value, &'a Value)>) -> io::Result<()> {
+    let dashboards = bodies.filter_map(|(listed, body)| {
+        let modified_at = listed["modified_at"].as_str()?.to_owned();
+        Some((listed["id"].as_str()?, Entry { modified_at, body }))
+    });
+    let kept = Kept { version: VERSION, dashboards: dashboards.collect() };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), std::fs::create_dir_all)?;
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = (|| {
+        let mut file = BufWriter::new(private(&temporary)?);
+        serde_json::to_writer(&mut file, &kept)?;
+        file.into_inner()?.sync_all()?;
+        std::fs::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        // The first error is the one to tell.
+        std::fs::remove_file(&temporary).ok();
     }
+    written
 }
 
 fn private(path: &Path) -> io::Result<std::fs::File> {
@@ -98,9 +108,7 @@ mod tests {
     fn a_body_comes_back_only_while_the_list_says_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deeper/dashboards.json");
-        let mut cache = Cache::default();
-        cache.put(&listed("t1", "d"), &body());
-        cache.write(&path).unwrap();
+        write(&path, [(&listed("t1", "d"), &body())].into_iter()).unwrap();
         assert_eq!(Cache::read(&path).take(&listed("t1", "d")), Some(body()));
         assert_eq!(Cache::read(&path).take(&listed("t2", "d")), None);
         assert_eq!(Cache::read(&path).take(&listed("t1", "other")), None);
@@ -112,7 +120,7 @@ mod tests {
     fn the_file_is_its_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dashboards.json");
-        Cache::default().write(&path).unwrap();
+        write(&path, std::iter::empty()).unwrap();
         let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&path).unwrap());
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
                 match open.iter().find(|key| !coming.contains(key)) {
                     Some((kind, identity)) => {
                         lost = true;
-                        let words = format!("it needs {kind} {identity}, which is not there");
+                        let words = format!("it needs {kind} {identity}, which is not there and not made either");
                         self.note(step, Outcome::Skipped(words));
                     }
                     None if open.is_empty() => ready.push(step),
@@ -268,9 +268,10 @@ impl<'a> Run<'a> {
     async fn delete(&self, step: &Step, id: &str) -> Outcome {
         let other = step.kind == Kind::Monitor && self.with(|shared| shared.adopted.contains(id));
         let client = self.session.client;
-        let deleted = match other {
-            true => Ok(()),
-            false => self.session.persist(|| client.delete(objects(step.kind), id, self.options.force)).await,
+        let deleted = if other {
+            Ok(())
+        } else {
+            self.session.persist(|| client.delete(objects(step.kind), id, self.options.force)).await
         };
         match deleted {
             Ok(()) | Err(SendError::NotFound { .. }) => Outcome::Done { what: What::Deleted, id: id.to_owned() },

@@ -5,8 +5,8 @@ use std::path::Path;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::cache::Cache;
-use super::{CONCURRENCY, Session};
+use super::cache::{self, Cache};
+use super::{CONCURRENCY, Session, objects};
 use crate::client::datadog::{Objects, SendError};
 use crate::provision::object::{Kind, Live, Mark, World};
 
@@ -18,14 +18,15 @@ const STATE: [&str; 4] = ["overall_state", "overall_state_modified", "state", "m
 /// # Errors
 /// When one of the lists or bodies cannot be had: half a world would look as if the rest had to be made.
 pub async fn look(session: &Session<'_>, namespace: &str, cache: Option<&Path>) -> Result<World, SendError> {
-    let (monitors, slos, dashboards) = tokio::try_join!(
+    // All are waited for, so that of several failures it is always the same one that is told.
+    let (monitors, slos, dashboards) = tokio::join!(
         listed(session, namespace, Kind::Monitor),
         listed(session, namespace, Kind::Slo),
         dashboards(session, namespace, cache),
-    )?;
-    let mut objects = monitors;
-    objects.extend(slos);
-    objects.extend(dashboards);
+    );
+    let mut objects = monitors?;
+    objects.extend(slos?);
+    objects.extend(dashboards?);
     Ok(World { objects })
 }
 
@@ -43,29 +44,33 @@ async fn dashboards(session: &Session<'_>, namespace: &str, path: Option<&Path>)
     let listed = session.persist(|| session.client.list_dashboards()).await?;
     let ours = listed.into_iter().filter(|body| belongs(Kind::Dashboard, body, namespace));
     let mut old = path.map(Cache::read).unwrap_or_default();
-    let bodies: Vec<_> = ours
-        .map(|listed| {
-            let known = old.take(&listed);
-            async move {
-                let body = if known.is_some() { known } else { body(session, &listed).await? };
-                Ok::<_, SendError>((listed, body))
-            }
-        })
-        .collect();
-    let bodies: Vec<(Value, Option<Value>)> = stream::iter(bodies).buffered(CONCURRENCY).try_collect().await?;
-    let mut new = Cache::default();
-    let mut dashboards = Vec::with_capacity(bodies.len());
-    for (listed, body) in bodies {
-        let Some(body) = body else { continue };
-        new.put(&listed, &body);
-        dashboards.extend(owned(Kind::Dashboard, body, namespace));
-    }
+    let known: Vec<(Option<Value>, Value)> = ours.map(|listed| (old.take(&listed), listed)).collect();
+    let same = old.is_empty() && known.iter().all(|(body, _)| body.is_some());
+    let bodies = known.into_iter().map(|(known, listed)| async move {
+        let body = if known.is_some() { known } else { body(session, &listed).await? };
+        Ok::<_, SendError>(body.map(|body| (listed, body)))
+    });
+    let bodies: Vec<Option<(Value, Value)>> =
+        stream::iter(bodies.collect::<Vec<_>>()).buffered(CONCURRENCY).try_collect().await?;
     if let Some(path) = path
-        && let Err(error) = new.write(path)
+        && !same
+        && let Err(error) = cache::write(path, bodies.iter().flatten().map(|(listed, body)| (listed, body)))
     {
         tracing::warn!("{} cannot be written, the next plan is slower: {error}", path.display());
     }
-    Ok(dashboards)
+    Ok(bodies.into_iter().flatten().filter_map(|(_, body)| owned(Kind::Dashboard, body, namespace)).collect())
+}
+
+/// One object, whoever's it is; `None` when there is none.
+///
+/// # Errors
+/// When Datadog does not tell.
+pub async fn fetch(session: &Session<'_>, kind: Kind, id: &str) -> Result<Option<Live>, SendError> {
+    match session.persist(|| session.client.get(objects(kind), id)).await {
+        Ok(body) => Ok(Live::new(kind, without_state(kind, body))),
+        Err(SendError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The whole of a listed dashboard; `None` when it has been deleted meanwhile.
@@ -79,14 +84,15 @@ async fn body(session: &Session<'_>, listed: &Value) -> Result<Option<Value>, Se
 }
 
 /// An object of ours, as it is compared: without its state.
-fn owned(kind: Kind, mut body: Value, namespace: &str) -> Option<Live> {
-    if !belongs(kind, &body, namespace) {
-        return None;
-    }
+fn owned(kind: Kind, body: Value, namespace: &str) -> Option<Live> {
+    belongs(kind, &body, namespace).then(|| Live::new(kind, without_state(kind, body)))?
+}
+
+fn without_state(kind: Kind, mut body: Value) -> Value {
     if let (Kind::Monitor, Some(fields)) = (kind, body.as_object_mut()) {
         fields.retain(|field, _| !STATE.contains(&field.as_str()));
     }
-    Live::new(kind, body)
+    body
 }
 
 /// Datadog's filter may be more generous than ours.

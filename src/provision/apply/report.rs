@@ -62,6 +62,8 @@ pub enum What {
     Recreated,
     /// A deleted dashboard is back under its id.
     Restored,
+    /// It was there already and is as it was.
+    Kept,
     /// It is gone.
     Deleted,
 }

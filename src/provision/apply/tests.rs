@@ -17,6 +17,7 @@ use crate::provision::plan::{self, Action, Cause, Plan, Step};
 mod execute;
 mod look;
 mod page;
+mod prepare;
 mod pretend;
 mod undo;
 mod whole;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::pipeline::{Pipeline, Stage, quoted};
-use crate::model::resource::{EndpointKind, Resource, ResourceKind, Variant};
+use crate::model::resource::{Endpoint, EndpointKind, Resource, ResourceKind, Variant};
 use crate::model::tag::tag;
 
 /// A pipeline of an environment. Names are as typed, untrusted; tags are values as series carry them.
@@ -21,6 +21,7 @@ pub(in crate::provision) struct Merged {
     /// In the order of their tags.
     pub(in crate::provision) stages: Vec<MergedStage>,
     pub(in crate::provision) streams: bool,
+    pub(in crate::provision) declared: bool,
 }
 
 /// A stage of one.
@@ -141,6 +142,7 @@ fn agreed<'a>(
 impl Merged {
     fn add(&mut self, pipeline: &Pipeline, by_arn: &BTreeMap<&str, &Resource>, findings: &mut BTreeSet<String>) {
         self.regions.insert(pipeline.scope.region.clone());
+        self.declared |= pipeline.declared;
         let stages = pipeline.stages.iter().flat_map(|stage| &stage.resources);
         for resource in stages.chain(&pipeline.resources).filter_map(|arn| by_arn.get(arn.as_str())) {
             self.streams |= resource.kind == ResourceKind::Stream;
@@ -186,7 +188,7 @@ impl MergedStage {
         for resource in stage.resources.iter().filter_map(|arn| by_arn.get(arn.as_str())) {
             match &resource.kind {
                 ResourceKind::Endpoint(described) => {
-                    self.gpu |= described.iter().flat_map(|endpoint| &endpoint.variants).any(Variant::has_gpu);
+                    self.gpu |= described.as_ref().is_some_and(measures_gpu);
                     self.endpoints.push(Place::of(resource, "endpoint"));
                 }
                 ResourceKind::Function => self.functions.push(Place::of(resource, "function")),
@@ -194,6 +196,12 @@ impl MergedStage {
             }
         }
     }
+}
+
+/// The instances behind inference components are measured under names that nobody reads.
+fn measures_gpu(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.kind, EndpointKind::Async | EndpointKind::RealTime)
+        && endpoint.variants.iter().any(Variant::has_gpu)
 }
 
 impl Place {

@@ -196,7 +196,7 @@ fn owners_are_told_and_only_production_is_woken() {
 fn what_the_settings_say_is_in_them() {
     let text = "{name: x, a: << settings.delay.hot >>, b: << settings.delay.warm >>, c: << settings.hot_seconds >>, \
                 d: << settings.warm_seconds >>, e: << settings.coverage_window >>, f: << settings.namespace >>, \
-                g: << settings.pipeline_files >>, h: << links.app >>}";
+                h: << links.app >>}";
     let made = |settings: &Settings| {
         World::default()
             .wanted(&templates(&[(Kind::Dashboard, "d", &text.replace("name:", "title:"))]), settings)
@@ -204,7 +204,7 @@ fn what_the_settings_say_is_in_them() {
             .body
             .clone()
     };
-    let defaults = json!({"title": "x", "a": 240, "b": 480, "c": 60, "d": 300, "e": 600, "f": "main", "g": false,
+    let defaults = json!({"title": "x", "a": 240, "b": 480, "c": 60, "d": 300, "e": 600, "f": "main",
         "h": "https://app.datadoghq.com"});
     assert_eq!(made(&settings("")), defaults);
     let other = made(&settings(

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::Settings;
 use crate::model::catalogue::{DERIVED, Metric, PREFIX, Target, Tier, table};
 use crate::model::series::Kind;
 
@@ -43,6 +44,14 @@ pub struct Delays {
     pub hot: u64,
     /// For the rest.
     pub warm: u64,
+}
+
+impl Delays {
+    /// Those of a configuration.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self { hot: settings.evaluation_delay(Tier::Hot), warm: settings.evaluation_delay(Tier::Warm) }
+    }
 }
 
 /// All series that there will be.

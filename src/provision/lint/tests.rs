@@ -417,15 +417,13 @@ fn an_object_stands_once_and_a_key_is_one_template() {
     let message = |objects: &[Desired]| lint(objects, &metrics()).iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
         message(&[note(), note(), note()]),
-        [
-            "error: dashboard key/global: title: stands twice; only one of them can be there: rename or remove a template \
-          [duplicate]"
-        ]
+        ["dashboard key/global: title: stands twice; only one of them can be there: rename or remove a template \
+          [duplicate]"]
     );
     let monitor = object(Kind::Monitor, monitor());
     assert_eq!(
         message(&[note(), monitor]),
-        ["warning: monitor key/global: name: a dashboard has the template key `key` too; rename one of the files \
+        ["monitor key/global: name: a dashboard has the template key `key` too; rename one of the files \
           [shared-key]"]
     );
 }

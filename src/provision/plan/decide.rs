@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::ours::{Key, Ours};
 use super::{Action, Cause, Extra, FLEET, FieldChange, Filter, Plan, Step, VERSION, fingerprint, mark, wave};
-use crate::provision::compare::{carry, cleaned, differences, extras, frozen, resolved};
+use crate::provision::compare::{carry, differences, extras, extras_of_same, frozen, is_same, written};
 use crate::provision::guard::{self, Refusal};
 use crate::provision::object::{Counts, Desired, Identity, Kind, Live, Mark, Subject, World};
 
@@ -97,7 +97,7 @@ impl<'a> Planner<'a> {
             let live = self.ours.kept.get(&(one.kind, &one.identity));
             if let Some((live, _)) = live
                 && self.options.recreate
-                && !self.is_held(live)
+                && self.held(live).is_none()
                 && frozen(one.kind, &one.body, &live.body).is_some()
             {
                 self.anew.insert((one.kind, &one.identity));
@@ -119,60 +119,59 @@ impl<'a> Planner<'a> {
     /// Puts the steps in order.
     pub(super) fn finish(mut self) -> Plan {
         self.remember_shrinking();
-        self.plan.steps.sort_by(|a, b| (a.wave, a.kind, &a.identity).cmp(&(b.wave, b.kind, &b.identity)));
+        let order = |step: &Step| (step.wave, step.kind, step.identity.clone(), step.action.id().map(str::to_owned));
+        self.plan.steps.sort_by_cached_key(order);
         self.plan
     }
 
     fn want(&mut self, desired: &'a Desired, owned: Option<Counts>) {
         let Desired { kind, ref identity, .. } = *desired;
-        let id = |kind: Kind, identity: &Identity| {
+        let ids = |kind: Kind, identity: &Identity| {
             let key = (kind, identity);
             self.ours.kept.get(&key).filter(|_| !self.anew.contains(&key)).map(|(live, _)| live.id.clone())
         };
-        let (body, open) = resolved(kind, &desired.body, &id);
-        let mark = Mark {
-            namespace: self.options.namespace.clone(),
-            identity: identity.clone(),
-            digest: desired.digest(),
-            gone_since: None,
-            owned,
-        };
-        let marked = |mut body: Value| {
-            mark.write(kind, &mut body);
-            body
-        };
-        let wave = wave::of_write(kind, identity, &body);
-        let title = kind.title(&body).to_owned();
-        let Some(&(live, old)) = self.ours.kept.get(&(kind, identity)) else {
-            let action = Action::Create { body: marked(cleaned(kind, &body)) };
-            self.plan.steps.push(Step { kind, identity: identity.clone(), title, wave, action, was: None });
-            return;
-        };
-        let step =
-            |action| Step { kind, identity: identity.clone(), title, wave, action, was: Some(fingerprint(live)) };
-        if let Some(because) = frozen(kind, &body, &live.body) {
-            let id = live.id.clone();
-            let action = match self.options.undeletable.get(&(kind, live.id.clone())) {
-                Some(held) => Action::Blocked { id, because: format!("{because}, and it cannot be deleted: {held}") },
-                None if self.options.recreate => Action::Recreate { id, body: marked(cleaned(kind, &body)), because },
-                None => Action::Blocked {
-                    id,
-                    because: format!(
-                        "{because}: run again with --recreate to delete it, with its history, and make it anew"
-                    ),
-                },
-            };
-            self.plan.steps.push(step(action));
-            return;
-        }
-        let mut fields = differences(kind, &body, &live.body);
-        let marks = mark::changes(old, &mark);
-        let added = extras(kind, &body, &live.body);
-        if fields.is_empty() && marks.is_empty() {
+        let namespace = self.options.namespace.clone();
+        let mark = Mark { namespace, identity: identity.clone(), digest: desired.digest(), gone_since: None, owned };
+        let live = self.ours.kept.get(&(kind, identity));
+        if let Some((live, old)) = live
+            && **old == mark
+            && is_same(kind, &desired.body, &live.body, &ids)
+        {
             self.plan.unchanged += 1;
-            self.keep_in_mind(kind, identity, added);
+            self.keep_in_mind(kind, identity, extras_of_same(kind, &desired.body, &live.body));
             return;
         }
+        let (body, open) = written(kind, &desired.body, &ids);
+        let action = match live {
+            None => Action::Create { body: marked(kind, body, &mark) },
+            Some((live, _)) if let Some(because) = frozen(kind, &body, &live.body) => {
+                self.replacement(live, marked(kind, body, &mark), because)
+            }
+            Some((live, old)) => self.update(live, old, body, &mark, open),
+        };
+        let wave = wave::of_write(kind, identity, &desired.body);
+        let title = kind.title(&desired.body).to_owned();
+        let was = live.map(|(live, _)| fingerprint(live));
+        self.plan.steps.push(Step { kind, identity: identity.clone(), title, wave, action, was });
+    }
+
+    /// What is done when Datadog cannot change what has to change.
+    fn replacement(&self, live: &Live, body: Value, because: String) -> Action {
+        let id = live.id.clone();
+        match self.held(live) {
+            Some(held) => Action::Blocked { id, because: format!("{because}, and it cannot be deleted: {held}") },
+            None if self.options.recreate => Action::Recreate { id, body, because },
+            None => {
+                let because =
+                    format!("{because}: run again with --recreate to delete it, with its history, and make it anew");
+                Action::Blocked { id, because }
+            }
+        }
+    }
+
+    fn update(&mut self, live: &Live, old: &Mark, mut body: Value, mark: &Mark, open: bool) -> Action {
+        let kind = live.kind;
+        let mut fields = differences(kind, &body, &live.body);
         let cause = if old.gone_since.is_some() {
             Cause::Back
         } else if old.digest != mark.digest || fields.is_empty() || open {
@@ -180,21 +179,28 @@ impl<'a> Planner<'a> {
         } else {
             Cause::Drift
         };
-        let mut written = cleaned(kind, &body);
         // What a template no longer says looks like what a person added: when the template has changed, it goes.
-        carry(kind, &mut written, &live.body, old.digest == mark.digest);
-        let dropped = extras(kind, &written, &live.body);
-        self.keep_in_mind(kind, identity, added.into_iter().filter(|added| !dropped.contains(added)).collect());
+        let keep = old.digest == mark.digest;
+        let (kept, dropped) = if keep {
+            let kept = extras(kind, &body, &live.body);
+            carry(kind, &mut body, &live.body, keep);
+            (kept, Vec::new())
+        } else {
+            let own_tags = tags(&body).len();
+            carry(kind, &mut body, &live.body, keep);
+            let kept = tags(&body)[own_tags..].iter().map(|tag| ("tags".to_owned(), tag.clone())).collect();
+            (kept, extras(kind, &body, &live.body))
+        };
+        self.keep_in_mind(kind, &mark.identity, kept);
         for (path, old) in dropped {
             // Datadog keeps the priority of a monitor that says nothing about it.
             if path == "priority" {
-                written[path.as_str()] = Value::Null;
+                body[path.as_str()] = Value::Null;
             }
             fields.push(FieldChange { path, old, new: Value::Null });
         }
-        fields.extend(marks);
-        let action = Action::Update { id: live.id.clone(), body: marked(written), fields, cause };
-        self.plan.steps.push(step(action));
+        fields.extend(mark::changes(old, mark));
+        Action::Update { id: live.id.clone(), body: marked(kind, body, mark), fields, cause }
     }
 
     fn keep_in_mind(&mut self, kind: Kind, identity: &Identity, added: Vec<(String, Value)>) {
@@ -202,9 +208,9 @@ impl<'a> Planner<'a> {
         self.plan.extras.extend(added.into_iter().map(extra));
     }
 
-    /// Whether Datadog does not let it go.
-    fn is_held(&self, live: &Live) -> bool {
-        self.options.undeletable.contains_key(&(live.kind, live.id.clone()))
+    /// Why Datadog does not let it go, when it does not.
+    fn held(&self, live: &Live) -> Option<&'a String> {
+        self.options.undeletable.get(&(live.kind, live.id.clone()))
     }
 
     /// What is owned when the plan so far is carried out.
@@ -246,7 +252,7 @@ impl<'a> Planner<'a> {
     /// Deletes an object, if Datadog lets it go.
     pub(super) fn delete(&mut self, live: &Live, identity: &Identity, because: String) {
         let id = live.id.clone();
-        let action = match self.options.undeletable.get(&(live.kind, live.id.clone())) {
+        let action = match self.held(live) {
             Some(held) => Action::Blocked { id, because: format!("it cannot be deleted: {held}") },
             None => Action::Delete { id, because },
         };
@@ -257,6 +263,15 @@ impl<'a> Planner<'a> {
         let (kind, title, was) = (live.kind, live.kind.title(&live.body).to_owned(), Some(fingerprint(live)));
         self.plan.steps.push(Step { kind, identity: identity.clone(), title, wave, action, was });
     }
+}
+
+fn marked(kind: Kind, mut body: Value, mark: &Mark) -> Value {
+    mark.write(kind, &mut body);
+    body
+}
+
+fn tags(body: &Value) -> &[Value] {
+    body.get("tags").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn is_fleet(kind: Kind, identity: &Identity) -> bool {

@@ -17,7 +17,7 @@ pub fn destroy_plan(world: &World, options: &Options) -> Plan {
         if let Some(mark) = &live.mark
             && options.filter.matches(live.kind, &mark.identity, &live.body)
         {
-            planner.delete(live, &mark.identity, "everything that matches is destroyed".to_owned());
+            planner.delete(live, &mark.identity, String::new());
         }
     }
     planner.finish()

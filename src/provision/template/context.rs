@@ -8,6 +8,7 @@ use minijinja::{Environment, Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::config::settings::{Schedules, Settings};
+use crate::model::catalogue::Tier;
 use crate::provision::desired::merge::{Merged, MergedStage, Place};
 use crate::provision::route::Address;
 use crate::provision::template::{Scope, safe_text};
@@ -29,8 +30,6 @@ const EVERYWHERE: [&str; 13] = [
     "loop",
 ];
 
-/// Between what is measured and when it can be read here, beside the wait and the poll: reading and sending.
-const READING: Duration = Duration::from_mins(1);
 /// Coverage is judged over this long, and at least over two reports of it.
 const COVERAGE_WINDOW: Duration = Duration::from_mins(10);
 
@@ -83,6 +82,7 @@ pub(in crate::provision) fn pipeline_value(pipeline: &Merged, production: bool) 
             "serverless": any(MergedStage::is_serverless),
             "functions": any(|stage| !stage.functions.is_empty()),
             "streams": pipeline.streams,
+            "declared": pipeline.declared,
             "textract": any(|stage| stage.textract),
             "gpu": any(|stage| stage.gpu),
             "dependencies": any(|stage| !stage.depends_on.is_empty()),
@@ -122,13 +122,12 @@ pub(in crate::provision) fn vars_value(values: &BTreeMap<String, Value>) -> Cont
 fn settings_value(settings: &Settings) -> Value {
     let [hot, warm, report] =
         [&settings.schedules.hot, &settings.schedules.warm, &settings.schedules.report].map(Schedules::longest_pause);
-    let delay = |period: Duration| minutes(settings.metrics.delay + period + READING);
+    let delay = |tier| settings.evaluation_delay(tier);
     json!({
-        "delay": {"hot": delay(hot), "warm": delay(warm)},
+        "delay": {"hot": delay(Tier::Hot), "warm": delay(Tier::Warm)},
         "namespace": settings.provision.namespace,
         "hot_seconds": hot.as_secs(),
         "warm_seconds": warm.as_secs(),
-        "pipeline_files": !settings.pipelines.files.is_empty(),
         "coverage_window": minutes(COVERAGE_WINDOW.max(report * 2)),
     })
 }

@@ -233,7 +233,10 @@ async fn a_failure_is_told_with_what_to_do_and_takes_along_what_needs_it() {
     let skipped: Vec<_> = report.skipped.iter().map(|skipped| skipped.because.as_str()).collect();
     assert_eq!(
         skipped,
-        ["it needs slo slo/global, which is not there", "it needs monitor alert/global, which is not there"]
+        [
+            "it needs slo slo/global, which is not there and not made either",
+            "it needs monitor alert/global, which is not there and not made either"
+        ]
     );
     let owned = Mark::read(Kind::Dashboard, &bench.there.body(Kind::Dashboard, &id(&report, "fleet"))).unwrap().owned;
     assert_eq!(owned, Some(Counts { monitors: 7, slos: 8, dashboards: 9 }), "what was not made is not counted");

@@ -42,8 +42,11 @@ async fn a_second_look_takes_three_requests_and_sees_the_same() {
     assert!(bench.there.most() <= 8 + 2, "{}", bench.there.most());
     assert!(cold.objects.iter().all(|live| live.mark.as_ref().is_some_and(|mark| mark.namespace == NAMESPACE)));
     assert!(cold.objects.iter().any(|live| live.id == "d7" && live.body["widgets"] == json!(["d7"])));
+    let mut text = std::fs::read_to_string(&cache).unwrap() + " ";
+    std::fs::write(&cache, &text).unwrap();
     let warm = look().await;
     assert_eq!(warm, cold);
+    assert_eq!(std::fs::read_to_string(&cache).unwrap(), text, "nothing is written when nothing has changed");
     let mut log = bench.there.log();
     log.sort();
     assert_eq!(log, ["GET dashboard", "GET monitor", "GET slo"]);
@@ -56,6 +59,11 @@ async fn a_second_look_takes_three_requests_and_sees_the_same() {
     let changed = look().await;
     assert_eq!(bench.there.asked("GET dashboard/"), 1);
     assert!(changed.objects.iter().any(|live| live.id == "d7" && live.body["widgets"] == json!(["new"])));
+
+    text = std::fs::read_to_string(&cache).unwrap();
+    bench.there.with(|there| there.objects.remove(&(Kind::Dashboard, "d7".to_owned())));
+    assert_eq!(look().await.objects.len(), 99);
+    assert!(std::fs::read_to_string(&cache).unwrap().len() < text.len(), "what is gone is not kept");
 }
 
 #[tokio::test]

@@ -9,15 +9,15 @@ use crate::sim::{self, Fault, ObjectKind, RateLimit, Rule, Sim};
 
 const FACTOR: f64 = 200.0;
 
-struct Company {
-    sim: Sim,
+pub(super) struct Company {
+    pub(super) sim: Sim,
     settings: Datadog,
-    client: Client,
-    clock: Clock,
+    pub(super) client: Client,
+    pub(super) clock: Clock,
 }
 
 impl Company {
-    async fn new(rate_limit: RateLimit) -> Self {
+    pub(super) async fn new(rate_limit: RateLimit) -> Self {
         let clock = sim::Clock::scaled(DateTime::from_timestamp(1_700_000_000, 0).unwrap(), FACTOR);
         let options = sim::Options { clock, rate_limit, latency: Duration::from_millis(2), ..sim::Options::default() };
         let sim = Sim::start(options).await.unwrap();
@@ -35,7 +35,7 @@ impl Company {
         Self { sim, settings, client, clock }
     }
 
-    fn session(&self) -> Session<'_> {
+    pub(super) fn session(&self) -> Session<'_> {
         Session::new(&self.client, &self.settings, self.clock, Duration::from_secs(30))
     }
 

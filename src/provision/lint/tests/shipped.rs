@@ -39,9 +39,7 @@ fn ourselves() -> Vec<Known> {
 }
 
 fn settings() -> Settings {
-    let mut settings = crate::config::read(CONFIGURATION, "ddsync.yaml", &Environment::new()).unwrap().settings;
-    settings.pipelines.files.push("lease.yaml".into()); // nobody reads it here
-    settings
+    crate::config::read(CONFIGURATION, "ddsync.yaml", &Environment::new()).unwrap().settings
 }
 
 /// The pretend company, as discovery would tell it.
@@ -61,6 +59,9 @@ fn company() -> (Vec<Pipeline>, Vec<Resource>) {
         let here: Vec<Resource> =
             resources.iter().filter(|(of, _)| of == account).map(|(_, resource)| resource.clone()).collect();
         pipelines.extend(group(&here, &scope, &settings().tags, &BTreeSet::new()).0);
+    }
+    for pipeline in &mut pipelines {
+        pipeline.declared = true; // by a file that nobody reads here
     }
     for stage in pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.stages) {
         stage.textract |= stage.name == "table-reader"; // as its pipeline file says
