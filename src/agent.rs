@@ -8,6 +8,7 @@
 pub mod health;
 pub mod http;
 pub mod jobs;
+mod provisioning;
 mod schedule;
 pub mod shutdown;
 mod task;
@@ -28,6 +29,7 @@ use crate::config::settings;
 use crate::model::resource::Scope;
 
 pub use health::Health;
+pub use provisioning::known_metrics;
 pub use shutdown::Shutdown;
 
 /// What there is to do. Jobs start in this order.
@@ -40,6 +42,8 @@ pub enum JobKind {
     Hot,
     /// Reads the warm tier; once per scope.
     Warm,
+    /// Keeps dashboards, monitors and SLOs in step; once for all scopes.
+    Provision,
     /// Tells about this program itself; once for all scopes.
     Report,
 }
@@ -52,6 +56,7 @@ impl JobKind {
             Self::Discover => "discover",
             Self::Hot => "hot",
             Self::Warm => "warm",
+            Self::Provision => "provision",
             Self::Report => "report",
         }
     }
@@ -68,7 +73,7 @@ impl fmt::Display for JobKind {
 pub struct Job {
     /// What to do.
     pub kind: JobKind,
-    /// For whom; `None` for [`JobKind::Report`].
+    /// For whom; `None` for [`JobKind::Provision`] and [`JobKind::Report`].
     pub scope: Option<Scope>,
     /// When, in UTC.
     pub schedule: Schedule,

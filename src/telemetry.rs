@@ -50,6 +50,10 @@ pub enum Name {
     Findings,
     /// Messages to the local Agent that were lost.
     AgentDropped,
+    /// Dashboards, monitors and SLOs that somebody changed by hand, as the last plan found them; tag `kind`.
+    ProvisionDrift,
+    /// Objects that should be changed and are not, after the last apply; tag `kind`.
+    ProvisionPending,
 }
 
 /// How values of one name and one set of tags combine.
@@ -72,7 +76,7 @@ pub enum Route {
 
 impl Name {
     /// Every metric, for metadata and for the reference.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Heartbeat,
         Self::Coverage,
         Self::Lag,
@@ -90,6 +94,8 @@ impl Name {
         Self::ClockSkew,
         Self::Findings,
         Self::AgentDropped,
+        Self::ProvisionDrift,
+        Self::ProvisionPending,
     ];
 
     /// The name in Datadog.
@@ -113,6 +119,8 @@ impl Name {
             Self::ClockSkew => "ddsync.clock.skew",
             Self::Findings => "ddsync.findings",
             Self::AgentDropped => "ddsync.dogstatsd.dropped",
+            Self::ProvisionDrift => "ddsync.provision.drift",
+            Self::ProvisionPending => "ddsync.provision.pending",
         }
     }
 
@@ -136,7 +144,9 @@ impl Name {
             | Self::BudgetLimit
             | Self::BudgetDegraded
             | Self::ClockSkew
-            | Self::Findings => Kind::Gauge,
+            | Self::Findings
+            | Self::ProvisionDrift
+            | Self::ProvisionPending => Kind::Gauge,
         }
     }
 
@@ -157,7 +167,9 @@ impl Name {
             | Self::BudgetLimit
             | Self::BudgetDegraded
             | Self::ClockSkew
-            | Self::AgentDropped => Route::Http,
+            | Self::AgentDropped
+            | Self::ProvisionDrift
+            | Self::ProvisionPending => Route::Http,
         }
     }
 
@@ -179,7 +191,27 @@ impl Name {
             | Self::BudgetLimit
             | Self::BudgetDegraded
             | Self::Findings
-            | Self::AgentDropped => "",
+            | Self::AgentDropped
+            | Self::ProvisionDrift
+            | Self::ProvisionPending => "",
+        }
+    }
+
+    /// Keys of the tags that its series may carry.
+    #[must_use]
+    pub fn tags(self) -> &'static [&'static str] {
+        match self {
+            Self::Heartbeat | Self::ClockSkew | Self::AgentDropped => &[],
+            Self::Coverage => &["aws_account", "region", "tier"],
+            Self::Lag | Self::MinutesLost | Self::JobDuration | Self::JobOverruns => &["job", "aws_account", "region"],
+            Self::Points => &["fate"],
+            Self::PointsRefused => &["reason"],
+            Self::ApiRequests => &["api", "operation", "aws_account", "region"],
+            Self::ApiDollars => &["api", "aws_account", "region"],
+            Self::JobFailures => &["job", "aws_account", "region", "error"],
+            Self::BudgetEstimate | Self::BudgetLimit | Self::BudgetDegraded => &["budget"],
+            Self::Findings => &["reason", "aws_account", "region"],
+            Self::ProvisionDrift | Self::ProvisionPending => &["kind"],
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 mod discovery;
 mod local_agent;
 mod metrics;
+mod provision;
 mod report;
 mod skew;
 mod status;
@@ -151,11 +152,14 @@ impl Jobs {
         self.clock = clock;
     }
 
-    /// The table of jobs: three for every account and region, and one report.
+    /// The table of jobs: three for every account and region, one report, and provisioning when the configuration says so.
     #[must_use]
     pub fn table(&self) -> Vec<Job> {
         let schedules = &self.settings.schedules;
         let mut table = vec![Job { kind: JobKind::Report, scope: None, schedule: schedules.report.clone() }];
+        if self.settings.provision.auto {
+            table.push(Job { kind: JobKind::Provision, scope: None, schedule: schedules.provision.clone() });
+        }
         for scope in self.scopes.keys() {
             for (kind, schedule) in [
                 (JobKind::Discover, &schedules.discover),
@@ -183,6 +187,7 @@ impl Jobs {
             (JobKind::Discover, Some(scope), Ok(())) => self.discover(scope).await,
             (JobKind::Hot, Some(scope), Ok(())) => self.poll(scope, Tier::Hot).await,
             (JobKind::Warm, Some(scope), Ok(())) => self.poll(scope, Tier::Warm).await,
+            (JobKind::Provision, _, Ok(())) => Box::pin(self.provision()).await,
             (_, None, Ok(())) => Ok(Summary::default()),
         };
         let word = job.kind.word();

@@ -15,6 +15,8 @@ use super::*;
 use crate::config;
 use crate::sim::{Clock as SimClock, Fault, Options, Rule, Sim};
 
+mod provision;
+
 /// Simulated seconds a real one.
 const RATE: f64 = 120.0;
 
