@@ -7,16 +7,25 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod apply;
 mod completions;
 mod demo;
+mod destroy;
 mod discover;
 mod error;
 mod estimate;
 mod health;
 mod iam_policy;
+mod import;
 mod metrics;
+mod objects;
 mod once;
+mod outline;
+mod page;
+mod plan;
+mod plan_text;
 pub mod print;
+mod render;
 mod run;
 mod session;
 mod summary;
@@ -53,8 +62,22 @@ enum Command {
     Discover(DiscoverArgs),
     /// Tell what CloudWatch and Datadog will cost, before anything runs.
     Estimate(EstimateArgs),
-    /// Check the configuration, offline.
-    Validate(ConfigArgs),
+    /// Check the configuration and the templates, offline.
+    Validate(validate::ValidateArgs),
+    /// Show what would change in Datadog: dashboards, monitors, SLOs.
+    Plan(plan::PlanArgs),
+    /// Make Datadog what the plan says.
+    Apply(apply::ApplyArgs),
+    /// Take objects out of Datadog again, with a backup first.
+    Destroy(destroy::DestroyArgs),
+    /// Put back what `destroy` took out.
+    Restore(destroy::RestoreArgs),
+    /// Make a template of an object that was made by hand.
+    Import(import::ImportArgs),
+    /// Print the JSON that a template would send.
+    Render(render::RenderArgs),
+    /// Try who is paged.
+    Page(page::PageArgs),
     /// Print every metric that is exported.
     Metrics(MetricsArgs),
     /// Print the least-privilege IAM policy for this configuration.
@@ -71,7 +94,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct ConfigArgs {
     /// The configuration file.
-    #[arg(short, long, value_name = "FILE", env = "DDSYNC_CONFIG", default_value = DEFAULT_CONFIG)]
+    #[arg(short, long, value_name = "FILE", env = "DDSYNC_CONFIG", hide_env_values = true, default_value = DEFAULT_CONFIG)]
     config: PathBuf,
 }
 
@@ -195,7 +218,14 @@ pub fn run(cli: &Cli) -> Outcome {
             Command::Once(args) => Box::pin(once::run(args, cli.verbose)).await,
             Command::Discover(args) => discover::run(args, cli.verbose).await,
             Command::Estimate(args) => estimate::run(args, cli.verbose).await,
-            Command::Validate(args) => validate::run(args),
+            Command::Validate(args) => Box::pin(validate::run(args, cli.verbose)).await,
+            Command::Plan(args) => Box::pin(plan::run(args, cli.verbose)).await,
+            Command::Apply(args) => Box::pin(apply::run(args, cli.verbose)).await,
+            Command::Destroy(args) => Box::pin(destroy::run(args, cli.verbose)).await,
+            Command::Restore(args) => Box::pin(destroy::restore(args, cli.verbose)).await,
+            Command::Import(args) => Box::pin(import::run(args, cli.verbose)).await,
+            Command::Render(args) => Box::pin(render::run(args, cli.verbose)).await,
+            Command::Page(args) => Box::pin(page::run(args, cli.verbose)).await,
             Command::Metrics(args) => Ok(metrics::run(args)),
             Command::IamPolicy(args) => iam_policy::run(args),
             Command::Health(args) => health::run(args).await,

@@ -1,21 +1,35 @@
 //! `ddsync demo`: the daemon against a pretend company, both on this machine, over real HTTP.
 
 use std::os::unix::fs::DirBuilderExt;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use indicatif::ProgressBar;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::process::Command;
 
 use super::{CommandError, DemoArgs, Outcome, print, summary};
 use crate::agent::jobs::totals::Totals;
 use crate::sim::{Clock, Company, Options, Sim};
 
+mod objects;
+
+use objects::Applied;
+
 /// Simulated seconds a real second.
 const RATE: f64 = 120.0;
 /// 8 o'clock on a Tuesday morning: the company's rush hour begins.
 const MORNING: i64 = 1_788_854_400;
-/// How long the daemon may take beyond its time.
+/// Whom the company tells and wakes.
+const ROUTES: &str = "routes:
+  default: {notify: \"@slack-ml\", page: \"@pagerduty-ml\"}
+  teams:
+    Docs: {notify: \"@slack-docs\", page: \"@pagerduty-Docs\"}
+";
+/// How long the daemon may take beyond its time, and any other command in all.
 const GRACE: Duration = Duration::from_mins(1);
 /// Profiles name endpoints and accounts too, and a machine in AWS knows credentials of its own.
 const NO_FILES: [(&str, &str); 3] = [
@@ -44,14 +58,22 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
             sim.datadog_url()
         ));
     }
-    let totals = daemon(&sim, &config, length).await?;
-    if args.json {
-        print::json(&totals);
-    } else {
+    let program = Program::new(&sim, &config, &folder.0)?;
+    let totals = daemon(&program, &sim, length).await?;
+    if !args.json {
         tell(&totals, &sim);
     }
+    let provision = objects::apply(&program, &sim, args.json).await?;
+    let shortfalls = shortfalls(&totals, &provision);
+    if args.json {
+        print::json(&Shown { totals, provision });
+    } else {
+        print::line("");
+        print::note(
+            "The same with your own account: `ddsync discover`, `ddsync estimate`, `ddsync run`; `ddsync plan`.",
+        );
+    }
     sim.stop().await;
-    let shortfalls = shortfalls(&totals);
     for shortfall in &shortfalls {
         print::error(shortfall);
     }
@@ -60,7 +82,7 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
 
 /// What the demo promises and did not keep. Nothing goes wrong in the pretend company that the daemon does not mend, so
 /// each is a defect of this program.
-fn shortfalls(totals: &Totals) -> Vec<String> {
+fn shortfalls(totals: &Totals, provision: &Applied) -> Vec<String> {
     let points = &totals.points;
     let errors: u64 = totals.errors.values().sum();
     let most = totals.errors.iter().max_by_key(|(_, times)| **times).map_or("", |(message, _)| message.as_str());
@@ -72,6 +94,9 @@ fn shortfalls(totals: &Totals) -> Vec<String> {
         (points.accepted == 0, "Datadog accepted no point".to_owned()),
         (points.pending > 0, format!("{} points were still pending at the end", points.pending)),
         (errors > 0, format!("jobs met {errors} errors, most often: {most}")),
+        (provision.created == 0, "nothing was provisioned".to_owned()),
+        (provision.drift != 1, format!("{} objects were found changed by hand, and one was", provision.drift)),
+        (provision.left > 0, format!("{} changes were left after the last apply", provision.left)),
     ];
     checks.into_iter().filter(|(failed, _)| *failed).map(|(_, words)| words).collect()
 }
@@ -83,25 +108,80 @@ fn leads_away(name: &str) -> bool {
 }
 
 fn configuration(sim: &Sim, state: &std::path::Path) -> String {
-    format!("{}agent: {{listen: \"127.0.0.1:0\"}}\nlog: {{level: error}}\n", sim.config_yaml(&state.to_string_lossy()))
+    format!(
+        "{}agent: {{listen: \"127.0.0.1:0\"}}\nlog: {{level: error}}\n{ROUTES}",
+        sim.config_yaml(&state.to_string_lossy())
+    )
 }
 
-/// Runs this program as a daemon in a process of its own and reads its summary.
-async fn daemon(sim: &Sim, config: &std::path::Path, minutes: u32) -> Result<Totals, CommandError> {
-    let program = std::env::current_exe().map_err(|error| failed("this program cannot be found", &error))?;
-    let child = tokio::process::Command::new(program)
-        .args(["run", "--for", &format!("{minutes}m"), "--json", "--config"])
-        .arg(config)
-        .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| !leads_away(&name.to_string_lossy())))
-        .envs(sim.environment())
-        .envs(NO_FILES)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| failed("the daemon cannot start", &error))?;
+/// The JSON object of `demo --json`.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    totals: Totals,
+    provision: Applied,
+}
+
+/// This program, run in processes of its own, in the company's environment.
+struct Program<'a> {
+    path: PathBuf,
+    environment: Vec<(String, String)>,
+    config: &'a Path,
+    folder: &'a Path,
+}
+
+impl<'a> Program<'a> {
+    fn new(sim: &Sim, config: &'a Path, folder: &'a Path) -> Result<Self, CommandError> {
+        let path = std::env::current_exe().map_err(|error| failed("this program cannot be found", &error))?;
+        Ok(Self { path, environment: sim.environment(), config, folder })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.path);
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.config)
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| !leads_away(&name.to_string_lossy())))
+            .envs(self.environment.iter().cloned())
+            .envs(NO_FILES)
+            .env("XDG_CACHE_HOME", self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// What a command prints, when it succeeds.
+    async fn text(&self, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        let what = arguments.first().copied().unwrap_or_default();
+        let ended = tokio::time::timeout(GRACE, self.command(arguments).output()).await;
+        let output = ended
+            .map_err(|_| CommandError::Failed(format!("`ddsync {what}` did not end in time")))?
+            .map_err(|error| failed(&format!("`ddsync {what}` cannot start"), &error))?;
+        if output.status.success() { Ok(output.stdout) } else { Err(ended_badly(what, &output)) }
+    }
+
+    /// The JSON object that a command prints.
+    async fn json<T: DeserializeOwned>(&self, arguments: &[&str]) -> Result<T, CommandError> {
+        let text = self.text(arguments).await?;
+        let what = arguments.first().copied().unwrap_or_default();
+        serde_json::from_slice(&text)
+            .map_err(|error| CommandError::Failed(format!("`ddsync {what}` printed something else than JSON: {error}")))
+    }
+}
+
+fn ended_badly(what: &str, output: &Output) -> CommandError {
+    let words = String::from_utf8_lossy(&output.stderr);
+    CommandError::Failed(format!("`ddsync {what}` ended with {}: {}", output.status, words.trim()))
+}
+
+/// Runs the daemon and reads its summary.
+async fn daemon(program: &Program<'_>, sim: &Sim, minutes: u32) -> Result<Totals, CommandError> {
+    let mut command = program.command(&["run", "--for", &format!("{minutes}m"), "--json"]);
+    let child = command.spawn().map_err(|error| failed("the daemon cannot start", &error))?;
     let bar = print::bar(u64::from(minutes), "minutes of the company's morning");
     let limit = Duration::from_secs_f64(f64::from(minutes) * 60.0 / RATE) + GRACE;
     let output = tokio::select! {
@@ -112,10 +192,7 @@ async fn daemon(sim: &Sim, config: &std::path::Path, minutes: u32) -> Result<Tot
     let output = output
         .map_err(|_| CommandError::Failed("the daemon did not end in time".to_owned()))?
         .map_err(|error| failed("the daemon cannot be waited for", &error))?;
-    serde_json::from_slice(&output.stdout).map_err(|_| {
-        let words = String::from_utf8_lossy(&output.stderr);
-        CommandError::Failed(format!("the daemon ended with {}: {}", output.status, words.trim()))
-    })
+    serde_json::from_slice(&output.stdout).map_err(|_| ended_badly("run", &output))
 }
 
 /// Moves the bar with the company's clock, for ever.
@@ -144,8 +221,6 @@ fn tell(totals: &Totals, sim: &Sim) {
     for (message, times) in &totals.errors {
         print::warning(format_args!("{times} times: {}", print::printable(message)));
     }
-    print::line("");
-    print::note("The same with your own account: `ddsync discover`, `ddsync estimate`, then `ddsync run`.");
 }
 
 async fn serve(sim: &Sim, config: &std::path::Path) -> Outcome {
@@ -203,8 +278,9 @@ mod tests {
     fn the_demo_fails_when_it_does_not_show_what_it_promises() {
         let points = Fate { collected: 3, accepted: 2, unchanged: 1, ..Fate::default() };
         let good = Totals { points: points.clone(), ..Totals::default() };
-        assert_eq!(shortfalls(&good), [""; 0]);
-        let wrong = |points: Fate| shortfalls(&Totals { points, ..Totals::default() });
+        let applied = Applied { created: 1, drift: 1, ..Applied::default() };
+        assert_eq!(shortfalls(&good, &applied), [""; 0]);
+        let wrong = |points: Fate| shortfalls(&Totals { points, ..Totals::default() }, &applied);
         assert_eq!(
             wrong(Fate { collected: 4, pending: 1, ..points.clone() }),
             ["1 points were still pending at the end"]
@@ -212,7 +288,13 @@ mod tests {
         assert!(wrong(Fate { collected: 4, ..points }).iter().any(|words| words.contains("another number")));
         assert_eq!(wrong(Fate::default()), ["Datadog accepted no point"]);
         let errors = [("once".to_owned(), 1), ("often".to_owned(), 2)].into();
-        assert_eq!(shortfalls(&Totals { errors, ..good }), ["jobs met 3 errors, most often: often"]);
+        assert_eq!(shortfalls(&Totals { errors, ..good.clone() }, &applied), ["jobs met 3 errors, most often: often"]);
+        let left = Applied { created: 1, drift: 2, left: 3, ..Applied::default() };
+        assert_eq!(
+            shortfalls(&good, &left),
+            ["2 objects were found changed by hand, and one was", "3 changes were left after the last apply"]
+        );
+        assert!(shortfalls(&good, &Applied::default()).contains(&"nothing was provisioned".to_owned()));
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! What a command says when it cannot do what it should.
 
+use std::path::Path;
+
 use crate::agent::http::ListenError;
 use crate::client::aws::AwsError;
-use crate::client::datadog::ClientError;
+use crate::client::datadog::{ClientError, SendError};
 use crate::clock::ClockError;
 use crate::config::Problems;
+use crate::provision::apply::PrepareError;
+use crate::provision::guard::Refusal;
 use crate::state::StateError;
 
 /// A command failed.
@@ -28,6 +32,15 @@ pub enum CommandError {
     /// The daemon cannot listen.
     #[error("{0}")]
     Listen(#[from] ListenError),
+    /// Datadog said no, or did not answer.
+    #[error("{0}")]
+    Send(#[from] SendError),
+    /// There is no plan.
+    #[error("{0}")]
+    Prepare(#[from] PrepareError),
+    /// What Datadog lists cannot be true.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
     /// Anything else, in words.
     #[error("{0}")]
     Failed(String),
@@ -38,8 +51,22 @@ impl CommandError {
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
-            Self::Configuration(_) | Self::Clock(_) => 2,
-            Self::State(_) | Self::Datadog(_) | Self::Aws(_) | Self::Listen(_) | Self::Failed(_) => 1,
+            Self::Configuration(_)
+            | Self::Clock(_)
+            | Self::Prepare(PrepareError::Templates(_) | PrepareError::Lint(_)) => 2,
+            Self::State(_)
+            | Self::Datadog(_)
+            | Self::Aws(_)
+            | Self::Listen(_)
+            | Self::Send(_)
+            | Self::Prepare(_)
+            | Self::Refused(_)
+            | Self::Failed(_) => 1,
         }
+    }
+
+    /// A file could not be read or written.
+    pub(super) fn file(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::Failed(format!("{what} {}: {error}", path.display()))
     }
 }

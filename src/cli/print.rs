@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,6 +14,54 @@ const HEADING: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default().bold();
+
+/// What a piece of text means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// Something comes.
+    Good,
+    /// Something becomes other.
+    Changed,
+    /// Something goes.
+    Bad,
+    /// Nothing happens.
+    Plain,
+}
+
+/// Text in the colour of its meaning, for [`line()`].
+#[must_use]
+pub fn painted(mood: Mood, text: impl Display) -> String {
+    let style = match mood {
+        Mood::Good => AnsiColor::Green.on_default(),
+        Mood::Changed => AnsiColor::Yellow.on_default(),
+        Mood::Bad => AnsiColor::Red.on_default(),
+        Mood::Plain => Style::new(),
+    };
+    format!("{style}{text}{style:#}")
+}
+
+/// Asks a question on the terminal; `None` where nobody can answer.
+#[must_use]
+pub fn confirm(question: &str) -> Option<bool> {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return None;
+    }
+    dialoguer::Confirm::new().with_prompt(question).default(false).interact().ok()
+}
+
+/// Writes a file as a whole or not at all, for its owner alone.
+///
+/// # Errors
+/// When it cannot be written; a file that was there is as it was.
+pub fn file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::metadata(folder)?;
+    // Its own words would name a file that nobody has asked for.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| std::io::Error::from(error.kind()))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
 
 /// Why standard output is not whole.
 static LOST: OnceLock<String> = OnceLock::new();

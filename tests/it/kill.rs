@@ -17,7 +17,7 @@ const KILLS: u32 = 50;
 /// Real milliseconds between a start and the next kill.
 const LIVES: (u64, u64) = (80, 1900);
 /// Names the seed of a run that is to be repeated.
-const SEED: &str = "DDSYNC_KILL_SEED";
+pub(crate) const SEED: &str = "DDSYNC_KILL_SEED";
 
 /// 8 o'clock on a Tuesday morning, Pacific time: rush hour begins.
 fn morning() -> DateTime<Utc> {
@@ -53,19 +53,19 @@ fn faults() -> Vec<Rule> {
     rules
 }
 
-fn seed() -> u64 {
+/// A seed for what is random.
+pub(crate) fn seed() -> u64 {
     match std::env::var(SEED) {
         Ok(text) => text.parse().expect("DDSYNC_KILL_SEED is a whole number"),
         Err(_) => u64::from(rand::random::<u32>()),
     }
 }
 
-/// The same numbers for the same seed: when to kill.
-fn life(seed: u64, kill: u32) -> Duration {
+/// The same numbers for the same seed: when to kill, between two spans of milliseconds.
+pub(crate) fn life(seed: u64, kill: u32, (least, most): (u64, u64)) -> Duration {
     let mut mixed = seed.wrapping_add(u64::from(kill).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let (least, most) = LIVES;
     Duration::from_millis(least + (mixed ^ (mixed >> 31)) % (most - least))
 }
 
@@ -81,7 +81,7 @@ async fn killed_at_random_moments_every_point_is_there_once_and_right() {
     place.sim.faults().set(faults());
     let began = Instant::now();
     for kill in 0..KILLS {
-        tokio::time::sleep(life(seed, kill)).await;
+        tokio::time::sleep(life(seed, kill, LIVES)).await;
         assert!(process.runs(), "it ended by itself; {again}\n{}", process.log());
         process.kill();
         process = place.start(&[], &[]);

@@ -27,8 +27,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("lib", &[]),
 ];
 
-/// The one file of the program that may use `sim`; tests and benches may too.
-const SIM_USER: &str = "cli/demo.rs";
+/// The one command that may use `sim`; tests and benches may too.
+const SIM_USER: &str = "cli/demo";
 
 /// The part of `provision` that talks to Datadog, and what it may use besides.
 const WRITER: (&str, &[&str]) = ("provision/apply", &["client", "clock"]);
@@ -56,7 +56,8 @@ fn faults(path: &str, text: &str) -> Vec<String> {
     };
     let mut faults = Vec::new();
     for Import { module: used, in_test } in imports(path, text) {
-        let sim = used == "sim" && (path == SIM_USER || in_test);
+        let sim =
+            used == "sim" && (path.trim_end_matches(".rs") == SIM_USER || path.starts_with("cli/demo/") || in_test);
         let writer = path.starts_with(WRITER.0) && WRITER.1.contains(&used.as_str());
         if used != module && !sim && !writer && !allowed.contains(&used.as_str()) {
             faults.push(format!("{path}: {module} may not use {used}"));

@@ -8,8 +8,25 @@ use crate::{program::command, scene::Scene};
 async fn help() {
     let scene = Scene::new().await;
     insta::assert_snapshot!("help", scene.run(&["--help"]).await.whole());
-    let commands =
-        ["demo", "run", "once", "discover", "estimate", "validate", "metrics", "iam-policy", "health", "completions"];
+    let commands = [
+        "demo",
+        "run",
+        "once",
+        "discover",
+        "estimate",
+        "validate",
+        "plan",
+        "apply",
+        "destroy",
+        "restore",
+        "import",
+        "render",
+        "page",
+        "metrics",
+        "iam-policy",
+        "health",
+        "completions",
+    ];
     for command in commands {
         insta::assert_snapshot!(format!("help_{command}"), scene.run(&[command, "--help"]).await.whole());
     }

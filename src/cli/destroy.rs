@@ -1,0 +1,79 @@
+//! `ddsync destroy`: takes objects of ours out of Datadog again, with a backup first; `ddsync restore` puts them back.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::apply::{WriteArgs, approve, carry_out, tell};
+use super::objects::{FilterArgs, PlanOptions, Work, cache};
+use super::{CommandError, ConfigArgs, Outcome, plan_text, print};
+use crate::provision::apply::{self, Options, Progress};
+use crate::provision::plan::destroy_plan;
+
+#[derive(Debug, Args)]
+pub(super) struct DestroyArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    write: WriteArgs,
+    /// Delete even what objects of others refer to.
+    #[arg(long)]
+    force: bool,
+    /// Where the backup goes [default: ddsync-backup-NAMESPACE-TIME.json in this folder].
+    #[arg(long, value_name = "FILE")]
+    backup: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestoreArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// What `ddsync destroy` wrote.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
+    let work = Work::open(&args.config.config, verbose)?;
+    let spinner = print::spinner("looking at Datadog");
+    let world = apply::look(&work.datadog(), work.namespace(), cache(work.namespace()).as_deref()).await;
+    spinner.finish_and_clear();
+    let world = world?;
+    let options = PlanOptions { filter: args.filter.clone(), ..PlanOptions::default() };
+    let plan = destroy_plan(&world, &work.options(&options));
+    plan_text::show(&plan);
+    if plan.is_empty() {
+        return Ok(0);
+    }
+    let all = if args.filter.filter().is_everything() { " everything of this namespace" } else { " this" };
+    approve(args.write.auto_approve, &format!("Delete{all} in Datadog?"))?;
+    let now = work.session.clock.now().format("%Y%m%dT%H%M%SZ");
+    let path = args.backup.clone();
+    let path = path.unwrap_or_else(|| PathBuf::from(format!("ddsync-backup-{}-{now}.json", work.namespace())));
+    let kept = apply::backup(work.namespace(), &world, &plan.steps);
+    let text = serde_json::to_vec_pretty(&kept).map_err(|error| CommandError::Failed(error.to_string()))?;
+    print::file(&path, &text)
+        .map_err(|error| CommandError::file("the backup, so nothing was deleted:", &path, &error))?;
+    print::note(format_args!("ddsync restore {} puts it back", path.display()));
+    let options = Options { force: args.force, ..args.write.options() };
+    let report = carry_out(&work, &plan, &world, options).await?;
+    Ok(u8::from(tell(&report)))
+}
+
+pub(super) async fn restore(args: &RestoreArgs, verbose: u8) -> Outcome {
+    let work = Work::open(&args.config.config, verbose)?;
+    let text = std::fs::read(&args.file).map_err(|error| CommandError::file("the backup", &args.file, &error))?;
+    let backup = serde_json::from_slice(&text)
+        .map_err(|error| CommandError::Failed(format!("{} is no backup: {error}", args.file.display())))?;
+    let bar = print::bar(0, "objects");
+    let progress = |progress: Progress<'_>| {
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.finished as u64);
+    };
+    let report = apply::restore(&work.datadog(), &backup, &progress).await;
+    bar.finish_and_clear();
+    let report = report.map_err(|error| CommandError::Failed(format!("{}: {error}", args.file.display())))?;
+    Ok(u8::from(tell(&report)))
+}

@@ -1,0 +1,53 @@
+//! `ddsync page test`, with a clock that runs fast.
+
+use ddsync::sim::{Fault, ObjectKind, Rule};
+
+use crate::scene::Scene;
+
+const DOCS: &str =
+    "routes: {default: {notify: \"@slack-ml\"}, teams: {Docs: {page: \"@pagerduty-Docs\", notify: \"@slack-docs\"}}}\n";
+
+async fn quick() -> Scene {
+    let mut scene = Scene::at_rate(120.0).await;
+    scene.config.push_str(DOCS);
+    scene
+}
+
+/// Times of day differ from run to run.
+fn untimed(text: &str) -> String {
+    let line = |line: &str| {
+        let timed = line.len() > 8 && line.is_char_boundary(8) && line[..8].chars().filter(|c| *c == ':').count() == 2;
+        if timed { format!("HH:MM:SS{}\n", &line[8..]) } else { format!("{line}\n") }
+    };
+    let text: String = text.lines().map(line).collect();
+    let digits = |word: &str| {
+        if word.len() > 5 && word.chars().all(|c| c.is_ascii_digit()) { "ID".to_owned() } else { word.to_owned() }
+    };
+    text.split_inclusive(['\n', ' ']).map(|word| digits(word.trim_end()) + &word[word.trim_end().len()..]).collect()
+}
+
+#[tokio::test]
+async fn a_route_is_proved() {
+    let scene = quick().await;
+    let screen = scene.run(&["page", "test", "--team", "docs"]).await;
+    insta::assert_snapshot!("page_test", untimed(&screen.whole()));
+    assert_eq!(screen.code, Some(0));
+    assert!(scene.sim.objects(ObjectKind::Monitor).is_empty(), "the monitor is gone");
+}
+
+#[tokio::test]
+async fn what_can_be_wrong_with_a_route() {
+    let mut scene = quick().await;
+    scene.sim.faults().add(Rule::new("datadog", Fault::Forbidden).on("create_monitor"));
+    insta::assert_snapshot!(
+        "page_test_forbidden",
+        untimed(&scene.run(&["page", "test", "--team", "Typo", "--owner", "nobody"]).await.whole())
+    );
+    scene.change(DOCS, "routes: {default: {page: \"@pagerduty-ml\"}}\n");
+    insta::assert_snapshot!(
+        "page_test_development",
+        scene.run(&["page", "test", "--environment", "data_dev"]).await.whole()
+    );
+    scene.change("routes: {default: {page: \"@pagerduty-ml\"}}\n", "");
+    insta::assert_snapshot!("page_test_no_route", scene.run(&["page", "test", "--team", "docs"]).await.whole());
+}

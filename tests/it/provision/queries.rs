@@ -1,0 +1,168 @@
+//! Every query of everything that is shipped has points.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use ddsync::provision::object::Kind;
+use ddsync::query::{self, Expr, MonitorQuery};
+use serde_json::Value;
+
+use super::{ask, stored};
+use crate::scene::Scene;
+
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+/// Objects whose queries may have no points, and metrics for which that is so: no instance of claim-router has ever run in
+/// production, so nothing was processed, timed or divided by.
+const SILENT: (&str, &[&str]) = (
+    "pipeline/claimtriage/data_prod",
+    &[
+        "mlpipeline.endpoint.backlog_per_instance.",
+        "mlpipeline.endpoint.drain_time",
+        "mlpipeline.endpoint.invocations_processed.",
+        "mlpipeline.endpoint.model_latency.avg",
+        "mlpipeline.endpoint.request_download_latency.",
+        "mlpipeline.endpoint.response_upload_latency.",
+        "mlpipeline.endpoint.time_in_backlog.",
+        "mlpipeline.endpoint.total_processing_time.",
+        "mlpipeline.instance.",
+    ],
+);
+
+/// Whether a query has points between two instants.
+async fn has_points(scene: &Scene, expr: &Expr, from: i64, to: i64) -> bool {
+    let (from, to, text) = (from.to_string(), to.to_string(), expr.to_string());
+    let (status, answer) = ask(scene, "/api/v1/query", &[("from", &from), ("to", &to), ("query", &text)]).await;
+    assert_eq!(status, 200, "{text}: {answer}");
+    let series = answer["series"].as_array().expect("a list");
+    series.iter().any(|one| one["pointlist"].as_array().is_some_and(|points| !points.is_empty()))
+}
+
+/// The query, then each metric that it reads by itself: a sum of nothing and something has points too.
+fn with_selectors(expr: &Expr) -> impl Iterator<Item = Expr> {
+    let alone = expr.selectors().into_iter().cloned().map(Expr::Series);
+    std::iter::once(expr.clone()).chain(alone.collect::<Vec<_>>())
+}
+
+/// What is asked, in which span, and where it stands.
+struct Question {
+    place: String,
+    expr: Expr,
+    from: i64,
+    to: i64,
+}
+
+/// A line for each query without a point at `now`; nothing when all have some.
+pub(super) async fn dead(scene: &Scene, now: i64) -> String {
+    let mut questions = Vec::new();
+    for (kind, mark, body) in stored(scene) {
+        let place = format!("{kind} {}", mark.identity);
+        let before = questions.len();
+        match kind {
+            Kind::Monitor => of_monitor(&body, &place, now, &mut questions),
+            Kind::Slo => {
+                for part in ["numerator", "denominator"] {
+                    let text = body["query"][part].as_str().expect("a query");
+                    let expr = query::parse(text).unwrap_or_else(|why| panic!("{place}: {why}: {text}"));
+                    questions.push(Question { place: place.clone(), expr, from: now - 30 * DAY, to: now });
+                }
+            }
+            Kind::Dashboard => {
+                let variables = variables(&body);
+                let everything: BTreeMap<String, String> =
+                    variables.keys().map(|name| (name.clone(), "*".to_owned())).collect();
+                for values in [&variables, &everything] {
+                    widgets(&body["widgets"], &place, values, now, &mut questions);
+                }
+            }
+        }
+        let alert_of_slo = body["type"] == "slo alert";
+        assert!(questions.len() > before || alert_of_slo, "{place} asks nothing");
+    }
+    assert!(questions.len() > 1_000, "only {} queries", questions.len());
+    let (mut asked, mut used, mut words) = (BTreeSet::new(), BTreeSet::new(), String::new());
+    for Question { place, expr, from, to } in questions {
+        for expr in with_selectors(&expr) {
+            if !asked.insert((expr.to_string(), from)) || has_points(scene, &expr, from, to).await {
+                continue;
+            }
+            let metric = expr.selectors().first().map(|selector| selector.metric.clone()).unwrap_or_default();
+            let silent = SILENT.1.iter().find(|silent| place.contains(SILENT.0) && metric.starts_with(**silent));
+            match silent {
+                Some(silent) => used.insert(*silent),
+                None => writeln!(words, "no points: {place}: {expr}").is_err(),
+            };
+        }
+    }
+    assert_eq!(used.len(), SILENT.1.len(), "some of SILENT has points: {used:?}");
+    words
+}
+
+fn of_monitor(body: &Value, place: &str, now: i64, questions: &mut Vec<Question>) {
+    let text = body["query"].as_str().expect("a query");
+    let query = query::parse_monitor(text).unwrap_or_else(|why| panic!("{place}: {why}: {text}"));
+    match query {
+        MonitorQuery::Metric { window_seconds, expr, .. } => {
+            let window = i64::try_from(window_seconds).expect("seconds");
+            let to = now - body["options"]["evaluation_delay"].as_i64().unwrap_or(0);
+            questions.push(Question { place: place.to_owned(), expr, from: to - window, to });
+        }
+        MonitorQuery::BurnRate { .. } | MonitorQuery::ErrorBudget { .. } => {}
+        MonitorQuery::Composite(_) => panic!("{place} is made of others"),
+    }
+}
+
+/// What a dashboard's variables are by default: a pipeline's own values.
+fn variables(body: &Value) -> BTreeMap<String, String> {
+    let all = body["template_variables"].as_array().into_iter().flatten();
+    let value = |variable: &Value| {
+        let default = variable["defaults"][0].as_str().unwrap_or("*");
+        let (name, key) = (variable["name"].as_str()?, variable["prefix"].as_str()?);
+        let value = if default == "*" { "*".to_owned() } else { format!("{key}:{default}") };
+        Some((name.to_owned(), value))
+    };
+    all.filter_map(value).collect()
+}
+
+/// Every query of every widget, and every formula over them.
+fn widgets(list: &Value, place: &str, values: &BTreeMap<String, String>, now: i64, questions: &mut Vec<Question>) {
+    for widget in list.as_array().into_iter().flatten() {
+        let definition = &widget["definition"];
+        let title = definition["title"].as_str().unwrap_or_default();
+        let place = format!("{place} / {title}");
+        widgets(&definition["widgets"], &place, values, now, questions);
+        for request in definition["requests"].as_array().into_iter().flatten() {
+            let mut named = BTreeMap::new();
+            for one in request["queries"].as_array().into_iter().flatten() {
+                assert_eq!(one["data_source"], "metrics", "{place}");
+                let (name, text) = (&one["name"], one["query"].as_str().expect("a query"));
+                named.insert(name.as_str().expect("a name"), text);
+            }
+            assert!(!named.is_empty(), "{place} has a request without a query");
+            let formulas = request["formulas"].as_array().into_iter().flatten();
+            let formulas = formulas.map(|one| filled(one["formula"].as_str().expect("a formula"), &named));
+            for text in named.values().map(|text| (*text).to_owned()).chain(formulas.collect::<Vec<_>>()) {
+                let expr = query::parse(&text).unwrap_or_else(|why| panic!("{place}: {why}: {text}"));
+                let expr = expr.with_variables(values);
+                questions.push(Question { place: place.clone(), expr, from: now - HOUR, to: now });
+            }
+        }
+    }
+}
+
+/// A formula with the queries in the place of their names.
+fn filled(formula: &str, named: &BTreeMap<&str, &str>) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    for c in formula.chars().chain([' ']) {
+        if c.is_alphanumeric() || c == '_' {
+            word.push(c);
+        } else {
+            out.push_str(named.get(word.as_str()).unwrap_or(&word.as_str()));
+            out.push(c);
+            word.clear();
+        }
+    }
+    out.trim_end().to_owned()
+}
