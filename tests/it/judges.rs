@@ -8,9 +8,9 @@ use ddsync::{
     sink::dogstatsd::{Alert, DogStatsD, Event, Status},
     telemetry::{Name, Sample},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::python;
+use crate::{python, scene::Scene};
 
 /// Runs a script against a pretend company of its own.
 async fn judged(script: &'static str, arguments: impl Fn(&Sim) -> Vec<String>) {
@@ -147,4 +147,109 @@ fn parts(datagram: &str) -> (&str, Vec<Vec<&str>>) {
         .collect();
     optional.sort_unstable();
     (first, optional)
+}
+
+/// What would be sent for the whole pretend company, a line each as `judge_objects.py` reads them.
+async fn planned() -> Vec<Value> {
+    let mut scene = Scene::new().await;
+    scene.config.push_str("routes: {default: {notify: \"@slack-ml\", page: \"@pagerduty-ml\"}}\n");
+    scene.config.push_str("templates: {variables: {\"*\": {expect_input_every_minutes: 30}}}\n");
+    let screen = scene.run(&["plan", "--json"]).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    let steps = screen.json()["steps"].as_array().cloned().expect("steps");
+    steps.into_iter().map(|step| json!({"kind": step["kind"], "body": body_of(&step)})).collect()
+}
+
+/// What a step makes.
+fn body_of(step: &Value) -> &Value {
+    let body = &step["action"]["create"]["body"];
+    assert!(body.is_object(), "{step}");
+    body
+}
+
+fn as_lines(objects: &[Value]) -> String {
+    let mut lines: Vec<String> = objects.iter().map(Value::to_string).collect();
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datadogs_own_models_accept_every_object_that_we_render() {
+    let objects = planned().await;
+    let verdict = python::run("judge_objects.py", &[], &[], as_lines(&objects).as_bytes());
+    let counts: Value = serde_json::from_slice(&python::agrees("judge_objects.py", verdict)).expect("JSON");
+    let count = |kind| objects.iter().filter(|object| object["kind"] == kind).count();
+    let ours = ["monitor", "slo", "dashboard"].map(count);
+    assert_eq!(counts, json!({"monitor": ours[0], "slo": ours[1], "dashboard": ours[2]}));
+    assert!(ours.iter().all(|count| *count > 9) && ours[0] > 100, "{counts}");
+}
+
+/// A judge that finds nothing wrong proves nothing, so each fault is shown to it once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_judge_of_objects_refuses_what_the_models_do_not_know() {
+    let objects = planned().await;
+    let widget = |rest: &str| format!("/widgets/0/definition/widgets/1{rest}");
+    let faults = [
+        ("monitor", "/typ".to_owned(), json!("query alert")),
+        ("monitor", "/type".to_owned(), json!("metrics alert")),
+        ("monitor", "/name".to_owned(), json!("")),
+        ("monitor", "/query".to_owned(), json!("")),
+        ("monitor", "/priority".to_owned(), json!(6)),
+        ("monitor", "/priority".to_owned(), json!("1")),
+        ("monitor", "/tags".to_owned(), json!("team:docs")),
+        ("monitor", "/options/evaluation_dely".to_owned(), json!(240)),
+        ("monitor", "/options/on_missing_data".to_owned(), json!("ignore")),
+        ("monitor", "/options/notify_no_data".to_owned(), json!(true)),
+        ("monitor", "/options/renotify_statuses".to_owned(), json!(["broken"])),
+        ("monitor", "/options/renotify_interval".to_owned(), json!(0)),
+        ("monitor", "/options/thresholds/critcal".to_owned(), json!(1)),
+        ("slo", "/type".to_owned(), json!("metrics")),
+        ("slo", "/thresholds".to_owned(), json!([])),
+        ("slo", "/thresholds/0/timeframe".to_owned(), json!("31d")),
+        ("slo", "/query/divisor".to_owned(), json!("a")),
+        ("dashboard", "/layout_type".to_owned(), json!("grid")),
+        ("dashboard", "/titel".to_owned(), json!("x")),
+        ("dashboard", "/widgets/0/layout".to_owned(), json!({"x": 0, "y": 0, "width": 1, "height": 1})),
+        ("dashboard", widget("/definition/type"), json!("toplst")),
+        ("dashboard", widget("/definition/tytle"), json!("x")),
+        ("dashboard", widget("/definition/requests"), json!("x")),
+        ("dashboard", widget("/definition/requests/0/response_format"), json!("table")),
+        ("dashboard", widget("/definition/requests/0/queries/0/data_source"), json!("metric")),
+        ("dashboard", widget("/definition/requests/0/formulas/0/formla"), json!("x")),
+        ("dashboard", widget("/definition/requests/0/conditional_formats"), json!([{"comparator": "=>", "value": 1}])),
+    ];
+    // Each fault by itself in an object that is good: it renotifies, and its second widget has a query.
+    let good = |kind: &str| {
+        let fits = |object: &&Value| match kind {
+            "monitor" => {
+                !object["body"]["options"]["renotify_statuses"].is_null()
+                    && object["body"]["options"]["on_missing_data"] == "default"
+            }
+            "dashboard" => object["body"]["title"] == "Pipelines",
+            _ => true,
+        };
+        objects.iter().filter(|object| object["kind"] == kind).find(fits).cloned().expect("a good one")
+    };
+    python::agrees(
+        "judge_objects.py",
+        python::run("judge_objects.py", &[], &[], as_lines(&["monitor", "slo", "dashboard"].map(good)).as_bytes()),
+    );
+    let bad: Vec<Value> = faults
+        .iter()
+        .map(|(kind, pointer, value)| {
+            let mut object = good(kind);
+            let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+            object["body"].pointer_mut(parent).unwrap_or_else(|| panic!("{kind} has no {parent}"))[key] = value.clone();
+            object
+        })
+        .collect();
+    let verdict = python::run("judge_objects.py", &[], &[], as_lines(&bad).as_bytes());
+    assert_eq!(verdict.status.code(), Some(1));
+    let words = String::from_utf8(verdict.stderr).expect("UTF-8");
+    for (number, (kind, pointer, value)) in (1..).zip(&faults) {
+        let told = words.lines().any(|line| line.starts_with(&format!("{number}: ")));
+        assert!(told, "{kind} {pointer} = {value} passes; it said:\n{words}");
+    }
+    let nothing = python::run("judge_objects.py", &[], &[], b"");
+    assert_eq!(nothing.status.code(), Some(2), "nothing to judge is no good verdict");
 }

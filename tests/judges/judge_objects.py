@@ -11,42 +11,16 @@ import json
 import sys
 from collections import Counter
 
-from datadog_api_client.configuration import Configuration
-from datadog_api_client.model_utils import (
-    ModelComposed,
-    ModelNormal,
-    ModelSimple,
-    UnparsedObject,
-    model_to_dict,
-    validate_and_convert_types,
-)
+from datadog_api_client.model_utils import model_to_dict
 from datadog_api_client.v1.model.dashboard import Dashboard
 from datadog_api_client.v1.model.monitor import Monitor
 from datadog_api_client.v1.model.service_level_objective_request import ServiceLevelObjectiveRequest
 from datadog_api_client.v1.model.widget import Widget
 
+from strict import parsed, unknown_to_the_models
+
 MODELS = {"dashboard": Dashboard, "monitor": Monitor, "slo": ServiceLevelObjectiveRequest}
 LAST_PRIORITY = 5
-
-
-def parsed(data, model):
-    return validate_and_convert_types(data, (model,), ["body"], True, True, Configuration())
-
-
-def unknown_to_the_models(thing, where):
-    """Yields every object or key that the models kept without knowing it."""
-    if isinstance(thing, UnparsedObject) or getattr(thing, "_unparsed", False):
-        yield f"{where}: the models cannot read this"
-    elif isinstance(thing, ModelSimple):
-        pass
-    elif isinstance(thing, (ModelNormal, ModelComposed)):
-        for key, value in thing._data_store.items():
-            if key not in thing.attribute_map:
-                yield f"{where}.{key}: the model has no such field"
-            yield from unknown_to_the_models(value, f"{where}.{key}")
-    elif isinstance(thing, list):
-        for index, value in enumerate(thing):
-            yield from unknown_to_the_models(value, f"{where}[{index}]")
 
 
 def widgets(data, where):

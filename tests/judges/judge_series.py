@@ -13,42 +13,16 @@ import math
 import re
 import sys
 
-from datadog_api_client.configuration import Configuration
-from datadog_api_client.model_utils import (
-    ModelComposed,
-    ModelNormal,
-    ModelSimple,
-    UnparsedObject,
-    model_to_dict,
-    validate_and_convert_types,
-)
+from datadog_api_client.model_utils import model_to_dict
 from datadog_api_client.v2.model.metric_payload import MetricPayload
 from datadog_api_client.v2.model.metric_series import MetricSeries
+
+from strict import parsed, unknown_to_the_models
 
 MAX_UNCOMPRESSED = 5_242_880
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,199}")
 TAG = re.compile(r"[a-z][a-z0-9_\-:./]{0,199}")
 COUNT, RATE, GAUGE = 1, 2, 3
-
-
-def parsed(data, model):
-    return validate_and_convert_types(data, (model,), ["body"], True, True, Configuration())
-
-
-def unknown_to_the_models(thing, where):
-    """Yields every object or key that the models kept without knowing it."""
-    if isinstance(thing, UnparsedObject) or getattr(thing, "_unparsed", False):
-        yield f"{where}: the models cannot read this"
-    elif isinstance(thing, ModelSimple):
-        pass
-    elif isinstance(thing, (ModelNormal, ModelComposed)):
-        for key, value in thing._data_store.items():
-            if key not in thing.attribute_map:
-                yield f"{where}.{key}: the model has no such field"
-            yield from unknown_to_the_models(value, f"{where}.{key}")
-    elif isinstance(thing, list):
-        for index, value in enumerate(thing):
-            yield from unknown_to_the_models(value, f"{where}[{index}]")
 
 
 def against_the_documentation(series, where):
