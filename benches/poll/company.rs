@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use ddsync::sim::{Company, Options, Record, Sim};
+use ddsync::sim::{Company, Options, RateLimit, Record, Sim};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::child::Again;
 
-/// How long every answer takes at least.
+/// How long every answer takes at least, unless said otherwise.
 const LATENCY: Duration = Duration::from_millis(20);
+/// More than one machine can ask.
+const LIFTED: RateLimit = RateLimit { requests: 1_000_000_000, seconds: 10 };
 /// In the configuration, stands for the folder of the state.
 const STATE: &str = "STATE";
 
@@ -23,9 +25,9 @@ struct Address {
     datadog: String,
 }
 
-pub(crate) async fn serve(endpoints: usize) -> Result<()> {
+pub(crate) async fn serve(endpoints: usize, latency: Duration) -> Result<()> {
     let company = Company::Uniform { endpoints };
-    let options = Options { company, latency: LATENCY, record: Record::CountsOnly, ..Options::default() };
+    let options = Options { company, latency, record: Record::CountsOnly, rate_limit: LIFTED, ..Options::default() };
     let sim = Sim::start(options).await?;
     let address =
         Address { environment: sim.environment(), config: sim.config_yaml(STATE), datadog: sim.datadog_url() };
@@ -45,7 +47,12 @@ pub(crate) struct Simulator {
 
 impl Simulator {
     pub(crate) async fn start(endpoints: usize) -> Result<Self> {
-        let mut process = Again::start(&["serve", &endpoints.to_string()], &[])?;
+        Self::with_latency(endpoints, LATENCY).await
+    }
+
+    pub(crate) async fn with_latency(endpoints: usize, latency: Duration) -> Result<Self> {
+        let arguments = ["serve", &endpoints.to_string(), &latency.as_millis().to_string()];
+        let mut process = Again::start(&arguments, &[])?;
         let address = process.answer().await?;
         Ok(Self { process, address, http: reqwest::Client::new() })
     }
@@ -89,6 +96,15 @@ pub(crate) struct Requests(BTreeMap<String, BTreeMap<String, u64>>);
 impl Requests {
     pub(crate) fn of(&self, service: &str, operation: &str) -> u64 {
         self.0.get(service).and_then(|operations| operations.get(operation)).copied().unwrap_or(0)
+    }
+
+    /// Those that change something there.
+    pub(crate) fn writes(&self, service: &str) -> u64 {
+        let writes = |operation: &str| {
+            ["create_", "update_", "delete_", "restore_"].iter().any(|start| operation.starts_with(start))
+        };
+        let operations = self.0.get(service).into_iter().flatten();
+        operations.filter(|(operation, _)| writes(operation)).map(|(_, count)| count).sum()
     }
 
     /// Every request to a service.

@@ -1,14 +1,15 @@
 //! What must hold whatever the machine: counts and ratios, no times.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::drive::{Measured, Quota, growths, measure};
-use crate::{Result, figure, heading, program, rise, rounded};
+use crate::{Result, figure, heading, program, provision, rise, rounded};
 
 /// The size at which requests, points and prices are checked, and a fifth of it.
 const SIZE: usize = 1000;
 const FIFTH: usize = SIZE / 5;
-/// How many times as much as linear growth more endpoints may take, in memory and in processor time. Memory does not depend on what else
+/// How many times as much as linear growth more endpoints or pipelines may take, in memory and in processor time. Memory does not depend on what else
 /// the machine does; processor time does, and is given room: with five times the endpoints, what grows with the square would take 25 times as much.
 pub(crate) const MEMORY_ROOM: f64 = 1.1;
 pub(crate) const PROCESSOR_ROOM: f64 = 1.6;
@@ -28,6 +29,7 @@ pub(crate) async fn check() -> Result<ExitCode> {
         held &= told(&format!("metrics.{name}_growth.{FIFTH}_to_{SIZE}"), &rounded(growth), "x", growth <= most);
     }
     held &= prices(&whole).await?;
+    held &= plans().await?;
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -67,8 +69,17 @@ async fn prices(measured: &Measured) -> Result<bool> {
     Ok(held)
 }
 
+/// What plans ask for, and how their processor time grows.
+async fn plans() -> Result<bool> {
+    let applied = provision::apply(Duration::ZERO).await?;
+    let counts_hold = provision::told_counts(&applied);
+    let growth = provision::imagined(SIZE).await? / provision::imagined(FIFTH).await?;
+    let name = format!("plan.cpu_growth.{FIFTH}_to_{SIZE}");
+    Ok(told(&name, &rounded(growth), "x", growth <= rise(FIFTH, SIZE) * PROCESSOR_ROOM) && counts_hold)
+}
+
 /// Prints a figure, and a line about it when it does not hold; whether it does.
-fn told(name: &str, value: &str, unit: &str, holds: bool) -> bool {
+pub(crate) fn told(name: &str, value: &str, unit: &str, holds: bool) -> bool {
     figure(name, value, unit);
     if !holds {
         println!("# {name} does not hold");

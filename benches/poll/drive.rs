@@ -148,8 +148,9 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    values.sum::<f64>() / f64::from(ROUNDS)
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    sum / count
 }
 
 /// How many times as much processor time and memory `large` took.
@@ -178,12 +179,12 @@ fn promises(endpoints: usize, real: &Measured, lifted: &Measured) -> bool {
         ("rss", real.rss, if endpoints == PROMISED { MOST_MEMORY } else { f64::INFINITY }),
     ];
     let broken = bounds.iter().filter(|(_, value, most)| value > most);
-    broken.map(|(name, value, most)| broken_promise(&format!("{name}.{endpoints}"), *value, *most)).count() == 0
+    broken.map(|(name, value, most)| broken_promise(&format!("metrics.{name}.{endpoints}"), *value, *most)).count() == 0
 }
 
 /// Says that a figure is not what is promised.
 pub(crate) fn broken_promise(name: &str, value: f64, most: f64) {
-    println!("# metrics.{name} does not hold: {} is more than {}", rounded(value), rounded(most));
+    println!("# {name} does not hold: {} is more than {}", rounded(value), rounded(most));
 }
 
 /// Measures and prints; whether what is promised holds.

@@ -1,22 +1,25 @@
-//! What a poll of everything costs, in requests, dollars, time and memory, measured against the pretend company in a
-//! process of its own. `make bench` runs it; it prints `name value unit`, one a line.
+//! What a poll of everything and a plan of everything cost, in requests, dollars, time and memory, measured against the
+//! pretend company in a process of its own. `make bench` runs it; it prints `name value unit`, one a line.
 //!
 //! Arguments after `cargo bench --bench poll --`:
 //!
 //! | argument | what it does |
 //! |---|---|
-//! | none | everything, for 10, 100, 1,000 and 5,000 endpoints |
+//! | none | everything, for 10, 100, 1,000 and 5,000 endpoints and 1,000 pipelines |
 //! | `metrics N..` | polls of `N` endpoints; the exit code tells whether what is promised of times and memory holds |
+//! | `apply` | a first apply of 750 objects, and what a plan asks for after it; the exit code tells whether what is promised holds |
+//! | `plan N` | a plan that finds nothing to do, for `N` pipelines; the same |
 //! | `dollars`, `series`, `program` | that part alone |
 //! | `counts` | counts and ratios alone, checked; the exit code tells. Times are not looked at, so any profile will do |
 //!
 //! Of every size the simulator, the daemon's jobs with the real quotas and the jobs without the limiter (`_unlimited`)
 //! are three processes, so that their peaks are their own. The first of the jobs live in the environment of the container
-//! image, the second in a bare one. Linux only: memory and processor time are read from `/proc`.
+//! image, the second in a bare one. A plan is measured in a process that does nothing else. Linux only: memory and processor time are read from `/proc`.
 
 #![expect(clippy::print_stdout, reason = "figures are printed")]
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 mod child;
 mod company;
@@ -24,8 +27,11 @@ mod counts;
 mod drive;
 mod intake;
 mod machine;
+mod pipelines;
 mod polling;
 mod program;
+mod provision;
+mod provisioning;
 
 /// Below so many endpoints, what is compared is the steps of the clock and the program's own size.
 const COMPARED: usize = 1000;
@@ -53,10 +59,17 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match words[..] {
-            ["serve", endpoints] => company::serve(endpoints.parse()?).await?,
+            ["serve", endpoints, latency] => {
+                company::serve(endpoints.parse()?, Duration::from_millis(latency.parse()?)).await?;
+            }
+            ["planner", pipelines, templates] => {
+                Box::pin(provisioning::serve(pipelines.parse()?, templates == "chosen")).await?;
+            }
             ["jobs", quota] => Box::pin(polling::serve(quota == "lifted")).await?,
             ["intake"] => intake::serve().await?,
             ["counts"] => return counts::check().await,
+            ["apply"] => return Ok(code(provision::print_apply().await?)),
+            ["plan", pipelines] => return Ok(code(provision::print_plan(pipelines.parse()?).await?)),
             ["dollars"] => program::dollars().await?,
             ["series"] => intake::print().await?,
             ["program"] => program::print().await?,
@@ -65,7 +78,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
                 return Ok(code(polls(&sizes).await?));
             }
             [] => {
-                let held = polls(&SIZES).await?;
+                let mut held = polls(&SIZES).await?;
+                held &= provision::print_apply().await?;
+                held &= provision::print_plan(provision::PLANNED).await?;
                 program::dollars().await?;
                 intake::print().await?;
                 program::print().await?;
@@ -92,9 +107,10 @@ async fn polls(sizes: &[usize]) -> Result<bool> {
         if let Some((smaller, known)) = before.filter(|(smaller, _)| *smaller >= COMPARED) {
             let times = rise(smaller, *size);
             for (name, growth) in drive::growths(&known, &measured) {
-                let name = format!("{name}_growth.{smaller}_to_{size}");
-                figure(&format!("metrics.{name}"), rounded(growth), "x");
-                let most = times * if name.starts_with("cpu") { counts::PROCESSOR_ROOM } else { counts::MEMORY_ROOM };
+                let name = format!("metrics.{name}_growth.{smaller}_to_{size}");
+                figure(&name, rounded(growth), "x");
+                let most =
+                    times * if name.starts_with("metrics.cpu") { counts::PROCESSOR_ROOM } else { counts::MEMORY_ROOM };
                 if growth > most {
                     drive::broken_promise(&name, growth, most);
                     all_held = false;
