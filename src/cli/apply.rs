@@ -140,6 +140,9 @@ pub(super) async fn carry_out(
 pub(super) fn tell(report: &Report) -> bool {
     let mut rows: Vec<Row<'_>> = report.done.iter().map(of_done).collect();
     rows.sort_by(|a, b| (a.kind, a.identity).cmp(&(b.kind, b.identity)));
+    if !rows.is_empty() {
+        print::line("");
+    }
     outline::show(&rows);
     for failed in &report.failed {
         let name = format!("{} {}", failed.item.kind, failed.item.identity);
@@ -155,7 +158,7 @@ pub(super) fn tell(report: &Report) -> bool {
         if more > 0 {
             names.push(format!("{more} more"));
         }
-        print::warning(format_args!("not tried, since {because}: {}", names.join(", ")));
+        print::warning(format_args!("{}: not tried, since {because}", names.join(", ")));
     }
     let there = report.done.iter().filter(|done| done.what == What::Kept).count();
     let counts = [

@@ -42,10 +42,19 @@ pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
     spinner.finish_and_clear();
     let world = world?;
     let options = PlanOptions { filter: args.filter.clone(), ..PlanOptions::default() };
-    let plan = destroy_plan(&world, &work.options(&options));
+    let mut options = work.options(&options);
+    let mut plan = destroy_plan(&world, &options);
+    if !args.force {
+        options.undeletable = apply::held(&work.datadog(), &plan).await?;
+        plan = destroy_plan(&world, &options);
+    }
     plan_text::show(&plan);
+    let blocked = plan.summary().blocked > 0;
+    if blocked {
+        print::note("with --force what objects of others refer to is deleted too");
+    }
     if plan.is_empty() {
-        return Ok(0);
+        return Ok(u8::from(blocked));
     }
     let all = if args.filter.filter().is_everything() { " everything of this namespace" } else { " this" };
     approve(args.write.auto_approve, &format!("Delete{all} in Datadog?"))?;
@@ -54,12 +63,14 @@ pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
     let path = path.unwrap_or_else(|| PathBuf::from(format!("ddsync-backup-{}-{now}.json", work.namespace())));
     let kept = apply::backup(work.namespace(), &world, &plan.steps);
     let text = serde_json::to_vec_pretty(&kept).map_err(|error| CommandError::Failed(error.to_string()))?;
-    print::file(&path, &text)
-        .map_err(|error| CommandError::file("the backup, so nothing was deleted:", &path, &error))?;
+    print::file(&path, &text).map_err(|error| {
+        let path = path.display();
+        CommandError::Failed(format!("nothing was deleted, since the backup {path} cannot be written: {error}"))
+    })?;
     print::note(format_args!("ddsync restore {} puts it back", path.display()));
     let options = Options { force: args.force, ..args.write.options() };
     let report = carry_out(&work, &plan, &world, options).await?;
-    Ok(u8::from(tell(&report)))
+    Ok(u8::from(tell(&report) || blocked))
 }
 
 pub(super) async fn restore(args: &RestoreArgs, verbose: u8) -> Outcome {

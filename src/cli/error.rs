@@ -33,10 +33,10 @@ pub enum CommandError {
     #[error("{0}")]
     Listen(#[from] ListenError),
     /// Datadog said no, or did not answer.
-    #[error("{0}")]
+    #[error("{}", in_vain(.0))]
     Send(#[from] SendError),
     /// There is no plan.
-    #[error("{0}")]
+    #[error("{}", unprepared(.0))]
     Prepare(#[from] PrepareError),
     /// What Datadog lists cannot be true.
     #[error("{0}")]
@@ -68,5 +68,18 @@ impl CommandError {
     /// A file could not be read or written.
     pub(super) fn file(what: &str, path: &Path, error: &std::io::Error) -> Self {
         Self::Failed(format!("{what} {}: {error}", path.display()))
+    }
+}
+
+/// What may heal by itself has been asked for many times before it is told.
+fn in_vain(error: &SendError) -> String {
+    let hint = if error.is_retriable() { "; asking again did not help, so try again later" } else { "" };
+    format!("{error}{hint}")
+}
+
+fn unprepared(error: &PrepareError) -> String {
+    match error {
+        PrepareError::Datadog(error) => in_vain(error),
+        other => other.to_string(),
     }
 }

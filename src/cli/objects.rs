@@ -16,7 +16,7 @@ use crate::model::resource::Resource;
 use crate::model::tag::normalize_value;
 use crate::provision::apply::{self, Inputs, Prepared};
 use crate::provision::lint::Metrics;
-use crate::provision::object::Kind;
+use crate::provision::object::{Kind, Live};
 use crate::provision::plan::{Filter, Options};
 
 /// How long a command talks to Datadog at most.
@@ -171,8 +171,11 @@ impl Work {
         .await;
         spinner.finish_and_clear();
         let mut prepared = prepared?;
-        let Prepared { plan, .. } = &mut prepared;
-        if plan.steps.is_empty() && plan.unchanged == 0 && !options.filter.filter().is_everything() {
+        let Prepared { plan, world } = &mut prepared;
+        let filter = options.filter.filter();
+        let known =
+            |live: &Live| live.mark.as_ref().is_some_and(|mark| filter.matches(live.kind, &mark.identity, &live.body));
+        if plan.steps.is_empty() && plan.unchanged == 0 && !filter.is_everything() && !world.objects.iter().any(known) {
             plan.findings.insert(0, options.filter.nothing(&found.pipelines));
         }
         Ok(prepared)

@@ -335,7 +335,7 @@ impl<'a> Run<'a> {
                     shared.report.done.push(Done { item, what, id, link });
                 }
                 Outcome::Failed { reason, error } => {
-                    let advice = report::advice(&error, &item);
+                    let advice = report::advice(&error, &item, is_delete(step));
                     if report::concerns_all(&error) || self.options.on_error == OnError::Stop {
                         let words = || format!("{} {} failed before it", item.kind, item.identity);
                         shared.stopped.get_or_insert_with(words);

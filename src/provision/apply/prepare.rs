@@ -162,7 +162,10 @@ fn lines(findings: &[Finding]) -> String {
 
 /// What is to be deleted and Datadog does not let go, with its reasons. What holds it only because it is to be deleted
 /// too is deleted first, and holds nothing.
-async fn held(session: &Session<'_>, plan: &Plan) -> Result<BTreeMap<(Kind, String), String>, SendError> {
+///
+/// # Errors
+/// When Datadog does not tell.
+pub async fn held(session: &Session<'_>, plan: &Plan) -> Result<BTreeMap<(Kind, String), String>, SendError> {
     let mut leaving: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
     for step in &plan.steps {
         if let Action::Delete { id, .. } | Action::Recreate { id, .. } = &step.action {

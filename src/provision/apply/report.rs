@@ -91,8 +91,11 @@ pub struct Skipped {
 }
 
 /// What to do about an error, when the error itself does not say.
-pub(super) fn advice(error: &SendError, item: &Item) -> String {
+pub(super) fn advice(error: &SendError, item: &Item, deletes: bool) -> String {
     match error {
+        SendError::BadRequest { .. } | SendError::Conflict { .. } if deletes => {
+            "take it out of what uses it, or run `ddsync destroy --force`".to_owned()
+        }
         SendError::BadKey { .. }
         | SendError::NoAppKey
         | SendError::Forbidden { .. }
