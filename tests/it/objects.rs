@@ -86,7 +86,7 @@ fn by_hand() -> Value {
 fn steady(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    let places = ["/monitors/", "/dashboard/", "slo_id=", "monitor ", "dashboard ", "slo "];
+    let places = ["/monitors/", "/dashboard/", "slo_id=", "monitor ", "dashboard ", "slo ", "["];
     while let Some((at, place)) = places.iter().filter_map(|place| Some((rest.find(place)?, place))).min() {
         let (before, after) = rest.split_at(at + place.len());
         out.push_str(before);
