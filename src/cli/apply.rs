@@ -138,8 +138,9 @@ pub(super) async fn carry_out(
 
 /// Says what became of each object; whether something went wrong.
 pub(super) fn tell(report: &Report) -> bool {
-    let mut rows: Vec<Row<'_>> = report.done.iter().map(of_done).collect();
-    rows.sort_by(|a, b| (a.kind, a.identity).cmp(&(b.kind, b.identity)));
+    let mut done: Vec<&Done> = report.done.iter().collect();
+    done.sort_by_key(|done| (done.item.kind, &done.item.identity));
+    let rows: Vec<Row<'_>> = done.into_iter().map(of_done).collect();
     if !rows.is_empty() {
         print::line("");
     }
@@ -184,13 +185,7 @@ fn of_done(done: &Done) -> Row<'_> {
         What::Kept => (Mood::Plain, '=', " (there already)"),
         What::Deleted => (Mood::Bad, '-', ""),
     };
-    let rest = format!("{}{words}", done.link.as_deref().unwrap_or_default());
-    Row {
-        kind: done.item.kind,
-        identity: &done.item.identity,
-        mood,
-        sign,
-        rest: print::printable(&rest),
-        below: vec![],
-    }
+    // An address says what it leads to, and has to fit on the line to be followed.
+    let rest = format!("{}{words}", done.link.as_deref().unwrap_or(done.item.kind.word()));
+    Row { kind: None, identity: &done.item.identity, mood, sign, rest: print::printable(&rest), below: vec![] }
 }

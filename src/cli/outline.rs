@@ -11,7 +11,8 @@ const NAME: usize = 24;
 
 /// One object.
 pub(super) struct Row<'a> {
-    pub(super) kind: Kind,
+    /// Left out where the rest tells it.
+    pub(super) kind: Option<Kind>,
     pub(super) identity: &'a Identity,
     /// What is or was done with it.
     pub(super) mood: Mood,
@@ -41,7 +42,8 @@ pub(super) fn show(rows: &[Row<'_>]) {
             let name = printable(&name(identity));
             // Blanks at the end of a line are seen where it is selected.
             let gap = if rest.is_empty() { 0 } else { (width + 2).saturating_sub(name.chars().count()).max(2) };
-            let name = painted(*mood, format_args!("{sign} {:<9}  {name}", kind.word()));
+            let kind = kind.map(|kind| format!("{:<9}  ", kind.word())).unwrap_or_default();
+            let name = painted(*mood, format_args!("{sign} {kind}{name}"));
             print::line(format_args!("  {name}{:gap$}{rest}", ""));
             for line in below {
                 print::line(format!("      {line}").trim_end());

@@ -53,7 +53,7 @@ fn of_step(step: &Step) -> Row<'_> {
     let rest: Vec<String> = [title, words].into_iter().filter(|part| !part.is_empty()).collect();
     let fields = if let Action::Update { fields, .. } = &step.action { fields.as_slice() } else { &[] };
     Row {
-        kind: step.kind,
+        kind: Some(step.kind),
         identity: &step.identity,
         mood,
         sign,

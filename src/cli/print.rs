@@ -40,13 +40,18 @@ pub fn painted(mood: Mood, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Asks a question on the terminal; `None` where nobody can answer.
+/// Asks a question on the terminal; `None` where nobody can answer. A line is read as it comes, so that Ctrl-C leaves the
+/// terminal as it was.
 #[must_use]
 pub fn confirm(question: &str) -> Option<bool> {
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return None;
     }
-    dialoguer::Confirm::new().with_prompt(question).default(false).interact().ok()
+    let mut asking = anstream::stderr();
+    write!(asking, "{HEADING}{question}{HEADING:#} [y/N] ").and_then(|()| asking.flush()).ok()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).ok()?;
+    Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
 /// Writes a file as a whole or not at all, for its owner alone.

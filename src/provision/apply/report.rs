@@ -93,9 +93,7 @@ pub struct Skipped {
 /// What to do about an error, when the error itself does not say.
 pub(super) fn advice(error: &SendError, item: &Item, deletes: bool) -> String {
     match error {
-        SendError::BadRequest { .. } | SendError::Conflict { .. } if deletes => {
-            "take it out of what uses it, or run `ddsync destroy --force`".to_owned()
-        }
+        SendError::BadRequest { .. } if deletes => "take it out of what uses it, then try again".to_owned(),
         SendError::BadKey { .. }
         | SendError::NoAppKey
         | SendError::Forbidden { .. }
@@ -121,4 +119,19 @@ pub(super) fn advice(error: &SendError, item: &Item, deletes: bool) -> String {
 /// Whether every other request would fail in the same way.
 pub(super) fn concerns_all(error: &SendError) -> bool {
     matches!(error, SendError::BadKey { .. } | SendError::NoAppKey | SendError::Misdirected { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::object::Subject;
+
+    #[test]
+    fn a_template_is_not_blamed_for_what_cannot_be_deleted() {
+        let identity = Identity::new("age", Subject::Global);
+        let item = Item { kind: Kind::Monitor, identity, title: String::new() };
+        let error = SendError::BadRequest { status: 400, answer: "monitor [1] is referenced".to_owned() };
+        assert_eq!(advice(&error, &item, true), "take it out of what uses it, then try again");
+        assert!(advice(&error, &item, false).starts_with("mend the template `age`"));
+    }
 }

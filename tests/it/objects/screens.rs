@@ -9,9 +9,6 @@ use crate::scene::Scene;
 #[tokio::test]
 async fn help() {
     let scene = Scene::new().await;
-    for command in ["plan", "apply", "destroy", "restore", "import", "render"] {
-        insta::assert_snapshot!(format!("help_{command}"), scene.run(&[command, "--help"]).await.whole());
-    }
     insta::assert_snapshot!("help_page_test", scene.run(&["page", "test", "--help"]).await.whole());
 }
 
