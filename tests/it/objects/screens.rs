@@ -181,9 +181,44 @@ async fn a_monitor_made_by_hand_becomes_ours() {
         "import_ours",
         seen(&scene.run(&["import", &url, "--as", "other", "--adopt", "--auto-approve"]).await)
     );
-    insta::assert_snapshot!("import_there", seen(&scene.run(&["import", &url, "--write"]).await));
+    assert!(!scene.path("templates/monitors/other.yaml").exists(), "the next apply would make a second one");
+    let mut other = by_hand();
+    other["name"] = json!("Another");
+    let other = scene.sim.create_by_hand(ObjectKind::Monitor, other).expect("it is made");
+    let there = scene.run(&["import", &other, "--write", "--as", "errors-of-the-front-door"]).await;
+    insta::assert_snapshot!("import_there", seen(&there));
     insta::assert_snapshot!("import_nothing", scene.run(&["import", "1234567"]).await.whole());
     insta::assert_snapshot!("import_nonsense", scene.run(&["import", "what is this"]).await.whole());
+}
+
+/// Whatever the kind: after it is taken over, the plan is empty and Datadog has it once.
+#[tokio::test]
+async fn a_dashboard_and_an_slo_made_by_hand_become_ours() {
+    let mut scene = routed().await;
+    scene.config.push_str("templates: {dir: ./templates}\n");
+    std::fs::create_dir(scene.path("templates")).expect("a folder");
+    let note = json!({"definition": {"type": "note", "content": "{{by hand}} << not ours >> 50 % done"}});
+    let board = json!({"title": "By hand", "layout_type": "ordered", "widgets": [note]});
+    let slo = json!({"name": "Mine", "type": "metric", "thresholds": [{"timeframe": "30d", "target": 99.0}], "query": {
+        "numerator": "sum:mlpipeline.endpoint.invocations_processed.sum{pipeline:lease}.as_count()",
+        "denominator": "sum:mlpipeline.endpoint.invocations_processed.sum{*}.as_count()"}});
+    for (kind, key, body, address) in [
+        (ObjectKind::Dashboard, "by-hand", board, "https://app.datadoghq.com/dashboard/ID/by-hand?from_ts=1"),
+        (ObjectKind::Slo, "mine", slo, "https://app.datadoghq.com/slo/manage?slo_id=ID"),
+    ] {
+        let made = scene.sim.create_by_hand(kind, body).expect("it is made");
+        // Without anybody to ask, nothing is written: the next apply would make a second one.
+        let refused = scene.run(&["import", &made, "--adopt"]).await;
+        assert_eq!(refused.code, Some(1), "{}", refused.whole());
+        assert_eq!(std::fs::read_dir(scene.path("templates")).expect("a folder").count(), usize::from(key == "mine"));
+        let adopted = scene.run(&["import", &address.replace("ID", &made), "--adopt", "--auto-approve"]).await;
+        assert_eq!(adopted.code, Some(0), "{}", adopted.whole());
+        let plan = scene.run(&["plan", "--only", key, "--detailed-exitcode"]).await;
+        assert_eq!((plan.code, scene.sim.objects(kind).len()), (Some(0), 1), "{}", plan.whole());
+        assert!(plan.stdout.starts_with("nothing to do, 1 unchanged"), "{}", plan.whole());
+    }
+    let content = &object(&scene, ObjectKind::Dashboard, "By hand")["widgets"][0]["definition"]["content"];
+    assert_eq!(content, "{{by hand}} << not ours >> 50 % done");
 }
 
 /// A monitor made by hand that is just what a template makes is taken over instead of doubled.
