@@ -48,6 +48,8 @@ fn same(at: &Place<'_>, desired: &Value, live: &Value) -> bool {
 
 fn differ(at: &Place<'_>, desired: &Value, live: &Value, found: &mut Found<'_>) -> bool {
     match (desired, live) {
+        // Most of what nobody has changed comes back as it was written.
+        _ if desired == live => false,
         (Value::Object(desired), Value::Object(live)) => fields_differ(at, desired, live, found),
         (Value::Object(desired), live) if rules::is_blank(live) => fields_differ(at, desired, &Map::new(), found),
         (Value::Array(desired), Value::Array(live)) => lists_differ(at, desired, live, found),

@@ -103,7 +103,7 @@ fn make(
     let used: Vec<&Template> = templates.iter().collect();
     let compiled: Vec<Compiled<'_, '_>> = used
         .iter()
-        .map(|template| failures.note(template, "", |faults| Compiled::new(&engine, template, faults)))
+        .map(|template| failures.note(template, None, |faults| Compiled::new(&engine, template, faults)))
         .collect();
 
     // What there will be comes first, so that one object can name another.
@@ -112,7 +112,7 @@ fn make(
         for about in company.subjects(template, &overrides, &mut findings) {
             let identity = Identity::new(&template.key, about.subject.clone());
             let context = about.context();
-            if failures.note(template, &identity.to_string(), |faults| compiled.applies(&context, faults)) {
+            if failures.note(template, Some(&identity), |faults| compiled.applies(&context, faults)) {
                 targets.push(Target { template: index, identity, about });
             }
         }
@@ -127,7 +127,7 @@ fn make(
             continue;
         }
         let context = references.context(&about, settings);
-        let body = failures.note(template, &identity.to_string(), |faults| {
+        let body = failures.note(template, Some(&identity), |faults| {
             let mut body = compiled[index].render(&context, faults);
             add_tags(template.kind, &mut body, &about.tags, faults);
             body
@@ -167,11 +167,14 @@ struct Failures {
 }
 
 impl Failures {
-    fn note<T>(&mut self, template: &Template, object: &str, work: impl FnOnce(&mut Faults) -> T) -> T {
+    fn note<T>(&mut self, template: &Template, object: Option<&Identity>, work: impl FnOnce(&mut Faults) -> T) -> T {
         let mut faults = Faults::new(&template.file);
         let done = work(&mut faults);
         for Problem { file, path, message, .. } in faults.problems() {
-            let entry = self.seen.entry((file, path, message)).or_insert_with(|| (0, object.to_owned()));
+            let entry = self
+                .seen
+                .entry((file, path, message))
+                .or_insert_with(|| (0, object.map(Identity::to_string).unwrap_or_default()));
             entry.0 += 1;
         }
         done

@@ -208,6 +208,7 @@ pub fn lint(objects: &[Desired], metrics: &Metrics) -> Vec<Finding> {
     let mut all = Vec::new();
     let mut seen = BTreeMap::new();
     let mut keys: BTreeMap<&str, Kind> = BTreeMap::new();
+    let mut boards: BTreeMap<&str, dashboard::Seen<'_>> = BTreeMap::new();
     for Desired { kind, identity, body } in objects {
         let mut about = About { kind: *kind, identity, findings: Vec::new() };
         let times = seen.entry((kind, identity)).or_insert(0);
@@ -225,7 +226,10 @@ pub fn lint(objects: &[Desired], metrics: &Metrics) -> Vec<Finding> {
         match kind {
             Kind::Monitor => monitor::check(body, metrics, &mut about),
             Kind::Slo => slo::check(body, metrics, &mut about),
-            Kind::Dashboard => dashboard::check(body, metrics, &mut about),
+            Kind::Dashboard => {
+                let seen = boards.entry(&identity.template).or_default();
+                dashboard::check(body, metrics, seen, &mut about);
+            }
         }
         all.append(&mut about.findings);
     }
@@ -247,6 +251,12 @@ impl About<'_> {
     /// Nothing can be said about it with regard to `rule`.
     fn unknown(&mut self, rule: Rule, place: &str, message: impl Into<String>) {
         self.push(rule, Level::NotChecked, place, message.into());
+    }
+
+    /// The same was found in another object.
+    fn repeat(&mut self, findings: &[Finding]) {
+        let identity = || self.identity.clone();
+        self.findings.extend(findings.iter().map(|finding| Finding { identity: identity(), ..finding.clone() }));
     }
 
     fn push(&mut self, rule: Rule, level: Level, place: &str, message: String) {

@@ -1,6 +1,7 @@
 //! What is provisioned: kinds of objects, who they are, and the mark by which they are known as ours.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::io::{BufWriter, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -129,15 +130,23 @@ pub struct World {
 #[must_use]
 pub fn digest(body: &Value) -> String {
     let mut hash = Hashing(Sha256::new());
-    // Writing into a hash has no way to fail.
-    let _infallible = serde_json::to_writer(&mut hash, body);
-    hash.0.finalize().iter().take(6).fold(String::with_capacity(12), |text, byte| format!("{text}{byte:02x}"))
+    // JSON is written in pieces of a few bytes. Writing into a hash has no way to fail, nor has writing into a text.
+    let mut pieces = BufWriter::with_capacity(PIECES, &mut hash);
+    let _infallible = serde_json::to_writer(&mut pieces, body).is_ok() && pieces.flush().is_ok();
+    drop(pieces);
+    hash.0.finalize().iter().take(6).fold(String::with_capacity(12), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
+
+/// Bytes that are hashed at once.
+const PIECES: usize = 4096;
 
 /// Takes JSON in as it is written, so that no text of a large body is made only to be hashed.
 struct Hashing(Sha256);
 
-impl std::io::Write for Hashing {
+impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())

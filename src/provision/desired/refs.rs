@@ -8,6 +8,7 @@ use minijinja::{Error, ErrorKind};
 use serde_json::json;
 
 use crate::config::settings::Settings;
+use crate::provision::desired::merge::{Merged, MergedStage};
 use crate::provision::desired::subjects::About;
 use crate::provision::desired::{Identity, Kind, Subject};
 use crate::provision::object::reference;
@@ -23,23 +24,23 @@ pub(super) struct References {
 }
 
 struct Known {
-    scopes: BTreeMap<(Kind, String), Scope>,
+    scopes: BTreeMap<Kind, BTreeMap<String, Scope>>,
     objects: BTreeSet<(Kind, Identity)>,
 }
 
 impl References {
     pub(super) fn new<'i>(templates: &Templates, objects: impl Iterator<Item = (Kind, &'i Identity)>) -> Self {
-        let scopes = templates.iter().map(|template| ((template.kind, template.key.clone()), template.header.scope));
-        let known = Known {
-            scopes: scopes.collect(),
-            objects: objects.map(|(kind, identity)| (kind, identity.clone())).collect(),
-        };
+        let mut scopes: BTreeMap<Kind, BTreeMap<String, Scope>> = BTreeMap::new();
+        for template in templates.iter() {
+            scopes.entry(template.kind).or_default().insert(template.key.clone(), template.header.scope);
+        }
+        let known = Known { scopes, objects: objects.map(|(kind, identity)| (kind, identity.clone())).collect() };
         Self { known: Arc::new(known) }
     }
 
     /// What the object's expressions can name, references included.
     pub(super) fn context(&self, about: &About<'_>, settings: &Settings) -> Context {
-        let subjects = Arc::new(Subjects::of(about));
+        let subjects = Arc::new(Subjects { own: about.subject.clone(), around: Arc::clone(&about.around) });
         let app = app(&settings.datadog.site);
         let dashboard = [PIPELINE_DASHBOARD, FLEET_DASHBOARD]
             .into_iter()
@@ -65,10 +66,10 @@ impl References {
 
 impl Known {
     fn find(&self, kind: Kind, template: &str, subjects: &Subjects) -> Result<String, String> {
-        let Some(scope) = self.scopes.get(&(kind, template.to_owned())) else {
+        let Some(scope) = self.scopes.get(&kind).and_then(|templates| templates.get(template)) else {
             return Err(format!("there is no {kind} template `{template}`"));
         };
-        let identities = subjects.at(*scope).into_iter().map(|subject| Identity::new(template, subject));
+        let identities = subjects.at(*scope).map(|subject| Identity::new(template, subject.clone()));
         let found = identities.map(|identity| (kind, identity)).find(|object| self.objects.contains(object));
         found.map(|(kind, identity)| reference(kind, &identity)).ok_or_else(|| {
             format!("the {kind} template `{template}` makes nothing for this; leave it out with `$when`")
@@ -76,44 +77,58 @@ impl Known {
     }
 }
 
-/// What an object is about, seen from the scope of another template.
+/// What an object is about, seen from the scopes of other templates.
 struct Subjects {
     own: Subject,
-    team: Option<String>,
-    environment: Option<String>,
+    around: Arc<Around>,
+}
+
+/// What there is around an object.
+#[derive(Default)]
+pub(super) struct Around {
+    team: Option<Subject>,
+    environment: Option<Subject>,
     /// The pipeline as a whole first, then each of its stages.
     pipeline: Vec<Subject>,
 }
 
-impl Subjects {
-    fn of(about: &About<'_>) -> Self {
-        let own = about.subject.clone();
-        let of_pipeline = |merged: &super::merge::Merged| {
-            let whole = |stage| Subject::Pipeline {
-                pipeline: merged.tag.clone(),
-                environment: merged.environment_tag.clone(),
-                stage,
-            };
-            std::iter::once(None).chain(merged.stages.iter().map(|stage| Some(stage.tag.clone()))).map(whole).collect()
+impl Around {
+    pub(super) fn pipeline(merged: &Merged) -> Self {
+        let of_pipeline = |stage: Option<&MergedStage>| Subject::Pipeline {
+            pipeline: merged.tag.clone(),
+            environment: merged.environment_tag.clone(),
+            stage: stage.map(|stage| stage.tag.clone()),
         };
-        let (team, environment) = match (&own, about.pipeline) {
-            (_, Some(merged)) => (Some(merged.team_tag()), Some(merged.environment_tag.clone())),
-            (Subject::Team(name), None) => (Some(name.clone()), None),
-            (Subject::Environment(name), None) => (None, Some(name.clone())),
-            _ => (None, None),
-        };
-        Self { team, environment, pipeline: about.pipeline.map(of_pipeline).unwrap_or_default(), own }
+        Self {
+            team: Some(Subject::Team(merged.team_tag())),
+            environment: Some(Subject::Environment(merged.environment_tag.clone())),
+            pipeline: std::iter::once(None).chain(merged.stages.iter().map(Some)).map(of_pipeline).collect(),
+        }
     }
 
+    /// Around what is about more than one pipeline there is nothing but itself.
+    pub(super) fn of(subject: &Subject) -> Self {
+        let own = Some(subject.clone());
+        Self {
+            team: own.clone().filter(|own| matches!(own, Subject::Team(_))),
+            environment: own.filter(|own| matches!(own, Subject::Environment(_))),
+            pipeline: Vec::new(),
+        }
+    }
+}
+
+impl Subjects {
     /// Best first. A template that has split all stages off has no object for the pipeline as a whole; the first stage's
     /// then stands for it.
-    fn at(&self, scope: Scope) -> Vec<Subject> {
-        match scope {
-            Scope::Global => vec![Subject::Global],
-            Scope::Team => self.team.iter().cloned().map(Subject::Team).collect(),
-            Scope::Environment => self.environment.iter().cloned().map(Subject::Environment).collect(),
-            Scope::Pipeline if self.pipeline.is_empty() => Vec::new(),
-            Scope::Pipeline => std::iter::once(self.own.clone()).chain(self.pipeline.iter().cloned()).collect(),
-        }
+    fn at(&self, scope: Scope) -> impl Iterator<Item = &Subject> {
+        let Self { own, around } = self;
+        let (first, others): (Option<&Subject>, &[Subject]) = match scope {
+            Scope::Global => (Some(&Subject::Global), &[]),
+            Scope::Team => (around.team.as_ref(), &[]),
+            Scope::Environment => (around.environment.as_ref(), &[]),
+            Scope::Pipeline if around.pipeline.is_empty() => (None, &[]),
+            Scope::Pipeline => (Some(own), &around.pipeline),
+        };
+        first.into_iter().chain(others)
     }
 }

@@ -1,12 +1,14 @@
 //! What objects can be about, and what expressions can name for each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use minijinja::value::Value as Context;
 use serde_json::{Value, json};
 
 use crate::config::settings::Settings;
 use crate::provision::desired::merge::{Merged, MergedStage, value_of};
+use crate::provision::desired::refs::Around;
 use crate::provision::desired::values::{Overrides, Values};
 use crate::provision::object::Subject;
 use crate::provision::route::{Address, Owner, address, choose, gap};
@@ -18,6 +20,8 @@ use crate::provision::template::{
 pub(super) struct About<'a> {
     pub(super) subject: Subject,
     pub(super) pipeline: Option<&'a Merged>,
+    /// What references may lead to.
+    pub(super) around: Arc<Around>,
     /// What expressions can name, but for references.
     pub(super) values: Vec<(&'static str, Context)>,
     /// Tags of a monitor or an SLO that is about it.
@@ -42,6 +46,7 @@ pub(super) struct Company<'a> {
 
 struct Known<'a> {
     merged: &'a Merged,
+    around: Arc<Around>,
     value: Context,
     stages: Vec<Context>,
     address: Address,
@@ -63,6 +68,7 @@ impl<'a> Company<'a> {
             let production = is_production(merged);
             Known {
                 merged,
+                around: Arc::new(Around::pipeline(merged)),
                 value: context(&pipeline_value(merged, production)),
                 stages: merged.stages.iter().map(|stage| context(&stage_value(stage))).collect(),
                 address: desk.address(who, production, &merged.shown(), findings),
@@ -117,7 +123,8 @@ impl<'a> Company<'a> {
         let vars = vars_value(&overrides.configured(template, None, findings));
         let about = |subject: Subject, tag: Option<String>, mut values: Vec<(&'static str, Context)>, to: &Address| {
             values.extend(addressed(to, tag.as_deref().unwrap_or("*"), &vars));
-            About { subject, pipeline: None, values, tags: tag.into_iter().collect() }
+            let around = Arc::new(Around::of(&subject));
+            About { subject, pipeline: None, around, values, tags: tag.into_iter().collect() }
         };
         match template.header.scope {
             Scope::Pipeline => Vec::new(),
@@ -193,7 +200,8 @@ impl<'a> Known<'a> {
         known.extend(addressed(&self.address, &filter, &vars_value(values)));
         let (pipeline, environment) = (tag.clone(), environment_tag.clone());
         let subject = Subject::Pipeline { pipeline, environment, stage: stage.map(str::to_owned) };
-        About { subject, pipeline: Some(merged), values: known, tags }
+        let around = Arc::clone(&self.around);
+        About { subject, pipeline: Some(merged), around, values: known, tags }
     }
 }
 

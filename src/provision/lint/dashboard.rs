@@ -1,10 +1,10 @@
 //! Dashboards.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{About, Metrics, Rule, series, text};
+use super::{About, Finding, Metrics, Rule, series, text};
 use crate::query::{Expr, parse, parse_formula};
 
 /// Widgets that show what requests ask for.
@@ -38,46 +38,65 @@ const WITH_KEY: [(&str, &str); 6] = [
 const PLAIN: [&str; 4] = ["free_text", "iframe", "image", "note"];
 
 /// What a dashboard's queries are read with.
-struct Board<'b> {
-    metrics: &'b Metrics,
-    /// Template variables: name and tag key.
-    variables: BTreeMap<&'b str, &'b str>,
+struct Board<'s, 'b> {
+    metrics: &'s Metrics,
+    seen: &'s mut Seen<'b>,
 }
 
-pub(super) fn check(body: &Value, metrics: &Metrics, about: &mut About<'_>) {
+/// What was found in dashboards of one template. Most of their widgets are the same, and are looked at once.
+#[derive(Default)]
+pub(super) struct Seen<'b> {
+    /// Template variables: name and tag key.
+    variables: BTreeMap<&'b str, &'b str>,
+    /// The widget that was last looked at in each place.
+    widgets: HashMap<String, (&'b Value, Vec<Finding>)>,
+}
+
+pub(super) fn check<'b>(body: &'b Value, metrics: &Metrics, seen: &mut Seen<'b>, about: &mut About<'_>) {
     let variables = list(body, "template_variables").iter().filter_map(|variable| {
         Some((variable.get("name")?.as_str()?, variable.get("prefix").and_then(Value::as_str).unwrap_or_default()))
     });
-    Board { metrics, variables: variables.collect() }.widgets(body, "", about);
+    let variables = variables.collect();
+    if seen.variables != variables {
+        *seen = Seen { variables, ..Seen::default() };
+    }
+    Board { metrics, seen }.widgets(body, "", about);
 }
 
-impl Board<'_> {
-    fn widgets(&self, holder: &Value, place: &str, about: &mut About<'_>) {
+impl<'b> Board<'_, 'b> {
+    fn widgets(&mut self, holder: &'b Value, place: &str, about: &mut About<'_>) {
         for (index, widget) in list(holder, "widgets").iter().enumerate() {
             let place = format!("{place}widgets[{index}].definition");
-            self.widget(widget.get("definition").unwrap_or(&Value::Null), &place, about);
+            self.widget(widget.get("definition").unwrap_or(&Value::Null), place, about);
         }
     }
 
-    fn widget(&self, definition: &Value, place: &str, about: &mut About<'_>) {
+    fn widget(&mut self, definition: &'b Value, place: String, about: &mut About<'_>) {
         let kind = text(definition, "type");
         if kind == "group" || kind == "powerpack" {
             if list(definition, "widgets").is_empty() && kind == "group" {
-                about.found(Rule::DataSource, place, "a group without widgets; put some in, or take it away");
+                about.found(Rule::DataSource, &place, "a group without widgets; put some in, or take it away");
             }
             self.widgets(definition, &format!("{place}."), about);
         } else if WITH_REQUESTS.contains(&kind) {
-            self.requests(kind, definition, place, about);
+            match self.seen.widgets.get(&place) {
+                Some((same, findings)) if *same == definition => about.repeat(findings),
+                _ => {
+                    let before = about.findings.len();
+                    self.requests(kind, definition, &place, about);
+                    self.seen.widgets.insert(place, (definition, about.findings[before..].to_vec()));
+                }
+            }
         } else if let Some((_, key)) = WITH_KEY.iter().find(|(known, _)| *known == kind) {
             if text(definition, key).is_empty() {
                 about.found(
                     Rule::DataSource,
-                    place,
+                    &place,
                     format!("a widget `{kind}` without `{key}` shows nothing; set it"),
                 );
             }
         } else if !PLAIN.contains(&kind) {
-            about.found(Rule::Query, place, format!("not checked: a widget of the type `{kind}`"));
+            about.found(Rule::Query, &place, format!("not checked: a widget of the type `{kind}`"));
         }
     }
 
@@ -160,7 +179,7 @@ impl Board<'_> {
 
     fn query(&self, text: &str, place: &str, about: &mut About<'_>) -> Option<Expr> {
         let expr = parsed(parse(text), place, about)?;
-        let prefix = |name: &str| self.variables.get(name).map(|&key| key.to_owned());
+        let prefix = |name: &str| self.seen.variables.get(name).map(|&key| key.to_owned());
         series::check(&expr, place, self.metrics, &prefix, about);
         Some(expr)
     }

@@ -64,14 +64,15 @@ impl Occasion {
 
 /// `{{#name arguments}}`, or `{{^name arguments}}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Block<'t> {
+pub(super) struct Block<'t> {
     name: &'t str,
     arguments: &'t str,
     negated: bool,
 }
 
+/// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
-enum Token<'t> {
+pub(super) enum Token<'t> {
     Text(&'t str),
     Open(Block<'t>),
     Close(&'t str),
@@ -84,14 +85,14 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
     let mut tokens = Vec::new();
     let mut rest = text;
     loop {
-        let start = rest.find("{{").unwrap_or(rest.len());
+        let start = twice(rest, '{').unwrap_or(rest.len());
         let (before, after) = rest.split_at(start);
-        if let Some(at) = before.find("}}") {
+        if let Some(at) = twice(before, '}') {
             return Err(format!("`}}}}` after `{}` closes nothing; take it away or open it", end_of(&before[..at])));
         }
         tokens.push(Token::Text(before));
         let Some(after) = after.strip_prefix("{{") else { return Ok(tokens) };
-        let inside = after.find("}}").map(|end| &after[..end]).filter(|inside| !inside.contains("{{"));
+        let inside = twice(after, '}').map(|end| &after[..end]).filter(|inside| twice(inside, '{').is_none());
         let Some(inside) = inside else {
             return Err(format!("`{{{{{}` is not closed; end it with `}}}}`", start_of(after)));
         };
@@ -107,6 +108,11 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
             _ => tokens.push(Token::Variable(inside)),
         }
     }
+}
+
+/// Where a brace first stands twice.
+fn twice(text: &str, brace: char) -> Option<usize> {
+    text.match_indices(brace).map(|(at, _)| at).find(|at| text[at + 1..].starts_with(brace))
 }
 
 fn start_of(text: &str) -> String {
@@ -137,10 +143,10 @@ fn unclosed(tokens: &[Token<'_>]) -> Option<String> {
     open.pop().map(|name| format!("`{{{{#{name}}}}}` is not ended; write `{{{{/{name}}}}}`"))
 }
 
-/// What is shown on an occasion.
-fn shown(tokens: &[Token<'_>], occasion: Occasion) -> String {
+/// Makes `text` what is shown on an occasion.
+fn show(tokens: &[Token<'_>], occasion: Occasion, text: &mut String) {
     let mut hidden = Vec::new();
-    let mut text = String::new();
+    text.clear();
     for token in tokens {
         match token {
             Token::Open(block) => hidden.push(!occasion.shows(block)),
@@ -151,7 +157,6 @@ fn shown(tokens: &[Token<'_>], occasion: Occasion) -> String {
             Token::Text(_) | Token::Variable(_) => {}
         }
     }
-    text
 }
 
 /// `@slack-docs`, `@pagerduty-Docs`, ..: what Datadog takes for somebody to be told.
@@ -169,18 +174,24 @@ fn handles(text: &str) -> BTreeSet<&str> {
     found
 }
 
-/// Looks at braces, blocks and variables of one text. `groups` are the tag keys of the query; `None` when not known.
-pub(super) fn check_text(text: &str, place: &str, groups: Option<&BTreeSet<String>>, about: &mut About<'_>) -> bool {
+/// Looks at braces, blocks and variables of one text, and tells its parts when those can be told. `groups` are the tag
+/// keys of the query; `None` when not known.
+pub(super) fn check_text<'t>(
+    text: &'t str,
+    place: &str,
+    groups: Option<&BTreeSet<String>>,
+    about: &mut About<'_>,
+) -> Option<Vec<Token<'t>>> {
     let tokens = match tokens(text) {
         Ok(tokens) => tokens,
         Err(message) => {
             about.found(Rule::Braces, place, message);
-            return false;
+            return None;
         }
     };
     if let Some(message) = unclosed(&tokens) {
         about.found(Rule::Block, place, message);
-        return false;
+        return None;
     }
     for token in &tokens {
         match token {
@@ -197,7 +208,7 @@ pub(super) fn check_text(text: &str, place: &str, groups: Option<&BTreeSet<Strin
             Token::Text(_) | Token::Open(_) | Token::Close(_) => {}
         }
     }
-    true
+    Some(tokens)
 }
 
 fn first_quoted(arguments: &str) -> &str {
@@ -227,12 +238,13 @@ fn variable(name: &str, place: &str, groups: Option<&BTreeSet<String>>, about: &
     }
 }
 
-/// Looks at who is told: somebody, and of the recovery too. The braces of `text` have been looked at.
-pub(super) fn check_handles(text: &str, on_missing_data: bool, about: &mut About<'_>) {
-    let Ok(tokens) = tokens(text) else { return };
+/// Looks at who is told by a message of these parts: somebody, and of the recovery too.
+pub(super) fn check_handles(tokens: &[Token<'_>], on_missing_data: bool, about: &mut About<'_>) {
     let mut told = false;
+    let (mut during, mut after) = (String::new(), String::new());
     for (state, block, over, word) in STATES {
-        let (during, after) = (shown(&tokens, state), shown(&tokens, over));
+        show(tokens, state, &mut during);
+        show(tokens, over, &mut after);
         let (during, after) = (handles(&during), handles(&after));
         told |= !during.is_empty() && (state != Occasion::NoData || on_missing_data);
         for handle in during.difference(&after) {
@@ -260,6 +272,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn shown(tokens: &[Token<'_>], occasion: Occasion) -> String {
+        let mut text = String::from("what was there before");
+        show(tokens, occasion, &mut text);
+        text
+    }
 
     proptest! {
         #[test]

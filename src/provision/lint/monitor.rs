@@ -61,10 +61,10 @@ fn check_message(
     message::check_text(text(body, "name"), "name", groups, about);
     message::check_text(text(options, "escalation_message"), "options.escalation_message", groups, about);
     let message = text(body, "message");
-    if message::check_text(message, "message", groups, about) {
+    if let Some(tokens) = message::check_text(message, "message", groups, about) {
         let on_missing_data = text(options, "on_missing_data") == "show_and_notify_no_data"
             || options.get("notify_no_data").and_then(Value::as_bool) == Some(true);
-        message::check_handles(message, on_missing_data, about);
+        message::check_handles(&tokens, on_missing_data, about);
     }
     let steps = message.split_once(RUNBOOK).map(|(_, steps)| steps.trim());
     if steps.is_none_or(|steps| steps.is_empty() || steps.starts_with('@')) {

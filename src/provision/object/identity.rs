@@ -96,8 +96,10 @@ impl fmt::Display for Identity {
 
 /// Slashes part what a value may hold too. A colon begins an escape, so it is escaped itself.
 fn escaped(value: &str) -> String {
-    let value = normalize_value(value);
-    let value = value.replace(':', ":c").replace('/', ":s");
+    let mut value = normalize_value(value);
+    if value.contains([':', '/']) {
+        value = value.replace(':', ":c").replace('/', ":s");
+    }
     // Datadog takes `_` away from the end of a tag, and an empty part would make two slashes.
     if value.is_empty() { ":e".to_owned() } else { value }
 }

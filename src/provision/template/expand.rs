@@ -23,9 +23,17 @@ pub(in crate::provision) struct Compiled<'e, 't> {
 
 /// A value, with its place in the tree where rendering may fail.
 enum Node<'e, 't> {
-    Plain(&'t Value),
-    Expression { path: String, source: &'t str, expression: Expression<'e, 't> },
-    Text { path: String, text: minijinja::Template<'e, 't> },
+    /// The same whatever it is about.
+    Plain(Value),
+    Expression {
+        path: String,
+        source: &'t str,
+        expression: Expression<'e, 't>,
+    },
+    Text {
+        path: String,
+        text: minijinja::Template<'e, 't>,
+    },
     List(Vec<Part<'e, 't>>),
     Map(Vec<(&'t str, Part<'e, 't>)>),
 }
@@ -115,10 +123,12 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
             Value::String(text) if is_dynamic(text) => self.text(value, text, path),
             Value::Array(items) => {
                 let parts = items.iter().enumerate();
-                Node::List(parts.map(|(index, item)| self.part(item, format!("{path}[{index}]"), Spot::Item)).collect())
+                Node::of_items(
+                    parts.map(|(index, item)| self.part(item, format!("{path}[{index}]"), Spot::Item)).collect(),
+                )
             }
             Value::Object(map) => self.map(map, path),
-            plain => Node::Plain(plain),
+            plain => Node::Plain(plain.clone()),
         }
     }
 
@@ -128,17 +138,16 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             parts.push((key.as_str(), self.part(value, path, Spot::Key)));
         }
-        Node::Map(parts)
+        Node::of_fields(parts)
     }
 
     fn text(&mut self, value: &'t Value, text: &'t str, path: &str) -> Node<'e, 't> {
         if let Some(source) = sole_expression(text) {
             let expression = self.expression(source, path);
-            return expression.map_or(Node::Plain(value), |expression| Node::Expression {
-                path: path.to_owned(),
-                source: source.trim(),
-                expression,
-            });
+            return expression.map_or_else(
+                || Node::Plain(value.clone()),
+                |expression| Node::Expression { path: path.to_owned(), source: source.trim(), expression },
+            );
         }
         match self.engine.template_from_str(text) {
             Ok(text) => {
@@ -147,7 +156,7 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
             }
             Err(error) => {
                 self.faults.add(path, said(&error));
-                Node::Plain(value)
+                Node::Plain(value.clone())
             }
         }
     }
@@ -221,6 +230,29 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
     }
 }
 
+impl Part<'_, '_> {
+    /// The value, when it is always there and always the same.
+    fn plain(&self) -> Option<&Value> {
+        match self {
+            Self { each: None, when: None, node: Node::Plain(value), .. } => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl<'e, 't> Node<'e, 't> {
+    fn of_items(parts: Vec<Part<'e, 't>>) -> Self {
+        let plain: Option<Vec<Value>> = parts.iter().map(|part| part.plain().cloned()).collect();
+        plain.map_or(Self::List(parts), |items| Self::Plain(Value::Array(items)))
+    }
+
+    fn of_fields(parts: Vec<(&'t str, Part<'e, 't>)>) -> Self {
+        let plain = parts.iter().map(|(key, part)| Some(((*key).to_owned(), part.plain()?.clone())));
+        let plain: Option<Map<String, Value>> = plain.collect();
+        plain.map_or(Self::Map(parts), |fields| Self::Plain(Value::Object(fields)))
+    }
+}
+
 struct Renderer<'r> {
     faults: &'r mut Faults,
     items: usize,
@@ -229,7 +261,7 @@ struct Renderer<'r> {
 impl Renderer<'_> {
     fn node(&mut self, node: &Node<'_, '_>, context: &Context) -> Value {
         match node {
-            Node::Plain(value) => (*value).clone(),
+            Node::Plain(value) => value.clone(),
             Node::Text { path, text } => match text.render(context) {
                 Ok(text) => text.into(),
                 Err(error) => self.failed(path, &said(&error)),
