@@ -33,6 +33,9 @@ pub struct Memory {
     histories: BTreeMap<String, History>,
     /// What each pipeline is made of, by what names it.
     shapes: BTreeMap<String, Shape>,
+    /// ARNs that are tagged and of which there is no endpoint, by the latest round that asked. Not worth storing.
+    #[serde(skip)]
+    orphans: BTreeSet<String>,
     /// The latest discovery, Unix seconds.
     latest: i64,
 }
@@ -162,6 +165,17 @@ impl Memory {
         self.shapes.len() == stored.shapes.len() && self.shapes.iter().all(same)
     }
 
+    /// Notes that a tagged ARN names no endpoint.
+    pub(super) fn orphan(&mut self, arn: &str) {
+        self.orphans.insert(arn.to_owned());
+    }
+
+    /// Whether the latest round that asked found no endpoint of this ARN. Until it is asked again it is not one that is
+    /// only not described yet.
+    pub(super) fn is_orphan(&self, resource: &Resource) -> bool {
+        self.orphans.contains(&resource.arn) && self.endpoint(&resource.name).is_none()
+    }
+
     pub(super) fn forget(&mut self, name: &str) {
         let name = name.to_lowercase();
         if let Some(endpoint) = self.endpoints.remove(&name) {
@@ -262,6 +276,26 @@ mod tests {
         let mut more = stored.clone();
         more.remember_config("config".into(), EndpointConfig::default());
         assert!(more.is_worth_storing(&stored));
+    }
+
+    #[test]
+    fn an_orphan_is_one_until_it_is_described() {
+        let mut memory = Memory::default();
+        let resource = known("arn:aws:sagemaker:us-west-2:111122223333:endpoint/scan-old");
+        assert!(!memory.is_orphan(&resource));
+        memory.orphan(&resource.arn);
+        assert!(memory.is_orphan(&resource));
+        let endpoint = Endpoint {
+            kind: crate::model::resource::EndpointKind::Async,
+            status: "InService".into(),
+            failure_reason: None,
+            created_at: 0,
+            modified_at: 0,
+            config_name: "config".into(),
+            variants: Vec::new(),
+        };
+        memory.remember("Scan-Old".into(), endpoint);
+        assert!(!memory.is_orphan(&resource));
     }
 
     #[test]

@@ -144,7 +144,8 @@ impl<'a> Round<'a> {
     pub fn inventory(&self, memory: &mut Memory, now: DateTime<Utc>) -> Inventory {
         let keys = &self.settings.tags;
         let scope = self.aws.scope();
-        let resources: Vec<Resource> = self.resources.iter().map(|resource| self.known(resource, memory)).collect();
+        let there = self.resources.iter().filter(|resource| !memory.is_orphan(resource));
+        let resources: Vec<Resource> = there.map(|resource| self.known(resource, memory)).collect();
         let now = memory.open(now.timestamp());
         for resource in resources.iter().filter(|resource| is_measured(resource)) {
             memory.see(&resource.arn, &series_tags(resource, scope, keys), now);
@@ -275,6 +276,7 @@ impl<'a> Round<'a> {
             return;
         }
         memory.forget(&pending.name);
+        memory.orphan(&pending.arn);
         self.resources.retain(|resource| resource.arn != pending.arn);
         let (kind, detail) = if pending.listed {
             (FindingKind::Deleted, "listed, and deleted before it could be described")
