@@ -181,8 +181,7 @@ pub async fn held(session: &Session<'_>, plan: &Plan) -> Result<BTreeMap<(Kind, 
             Kind::Dashboard => BTreeMap::new(),
         };
         for (id, reasons) in reasons {
-            let leaves = |reason: &str| ids.iter().any(|other| **other != id && names(reason, other));
-            let holds: Vec<String> = reasons.into_iter().filter(|reason| !leaves(reason)).collect();
+            let holds: Vec<String> = reasons.into_iter().filter(|reason| !leaves(reason, &id, &ids)).collect();
             if !holds.is_empty() {
                 held.insert((*kind, id), holds.join("; "));
             }
@@ -191,9 +190,16 @@ pub async fn held(session: &Session<'_>, plan: &Plan) -> Result<BTreeMap<(Kind, 
     Ok(held)
 }
 
-/// Whether an id stands in a text as a word of its own.
-fn names(text: &str, id: &str) -> bool {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(|word| word == id)
+/// Whether all that a reason names beside `id` itself is to be deleted too, so that it is no reason any more. Datadog
+/// writes such as `monitor [1] is referenced in slos: [2,3]`.
+fn leaves(reason: &str, id: &str, leaving: &[&str]) -> bool {
+    let parts = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
+    let bracketed =
+        reason.split('[').skip(1).filter_map(|rest| rest.split_once(']')).flat_map(|(ids, _)| ids.split(parts));
+    let numbered =
+        reason.split(parts).filter(|word| leaving.contains(word) || word.contains(|c: char| c.is_ascii_digit()));
+    let others: Vec<&str> = bracketed.chain(numbered).filter(|word| !word.is_empty() && *word != id).collect();
+    !others.is_empty() && others.iter().all(|other| leaving.contains(other))
 }
 
 /// Handles of the configuration that would reach nobody.
@@ -245,4 +251,26 @@ fn newest_lag(answer: &Value, tier: &str) -> Option<f64> {
     let mut lags: Vec<f64> = series["pointlist"].as_array()?.iter().filter_map(|point| point[1].as_f64()).collect();
     lags.sort_by(f64::total_cmp);
     lags.get(lags.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leaves;
+
+    #[test]
+    fn a_reason_falls_when_everything_that_it_names_is_deleted_too() {
+        let leaving = ["11", "0a1b2c", "abc-def-ghi"];
+        for (reason, falls) in [
+            ("monitor [7] is referenced in slos: [0a1b2c]", true),
+            ("monitor [7] is referenced in slos: [0a1b2c,ffff]", false),
+            ("monitor [7] is referenced in composite monitors: [11, 0a1b2c]", true),
+            ("monitor [7] is referenced in composite monitors: [11, 12]", false),
+            ("used in dashboard abc-def-ghi", true),
+            ("used in dashboards abc-def-ghi and xyz-123-xyz", false),
+            ("it is used elsewhere", false),
+            ("monitor [7] is in use", false),
+        ] {
+            assert_eq!(leaves(reason, "7", &leaving), falls, "{reason}");
+        }
+    }
 }
