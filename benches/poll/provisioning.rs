@@ -160,7 +160,7 @@ fn made(plan: Plan) -> World {
         body["id"] = known(step.kind, &step.identity)?.into();
         Live::new(step.kind, body)
     };
-    World { objects: plan.steps.into_iter().filter_map(live).collect() }
+    World::of(plan.steps.into_iter().filter_map(live).collect())
 }
 
 fn of_plan(plan: &Plan) -> Report {

@@ -73,7 +73,7 @@ pub(super) async fn run(args: &ImportArgs, verbose: u8) -> Outcome {
     })?;
     let namespace = work.namespace().to_owned();
     let plan = Plan { version: VERSION, namespace, steps: vec![step], ..Plan::default() };
-    let world = World { objects: vec![live] };
+    let world = World::of(vec![live]);
     let report = carry_out(&work, &plan, &world, Options::default()).await?;
     Ok(u8::from(tell(&report)))
 }

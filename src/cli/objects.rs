@@ -17,7 +17,7 @@ use crate::model::tag::normalize_value;
 use crate::provision::apply::{self, Inputs, Prepared};
 use crate::provision::lint::Metrics;
 use crate::provision::object::{Kind, Live};
-use crate::provision::plan::{Filter, Options};
+use crate::provision::plan::{Choice, Filter, Options};
 
 /// How long a command talks to Datadog at most.
 const WITHIN: Duration = Duration::from_mins(15);
@@ -173,8 +173,9 @@ impl Work {
         let mut prepared = prepared?;
         let Prepared { plan, world } = &mut prepared;
         let filter = options.filter.filter();
+        let choice = Choice::new(&filter, &[], world);
         let known =
-            |live: &Live| live.mark.as_ref().is_some_and(|mark| filter.matches(live.kind, &mark.identity, &live.body));
+            |live: &Live| live.mark.as_ref().is_some_and(|mark| choice.has(live.kind, &mark.identity, &live.body));
         if plan.steps.is_empty() && plan.unchanged == 0 && !filter.is_everything() && !world.objects.iter().any(known) {
             plan.findings.insert(0, options.filter.nothing(&found.pipelines));
         }

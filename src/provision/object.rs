@@ -1,5 +1,6 @@
 //! What is provisioned: kinds of objects, who they are, and the mark by which they are known as ours.
 
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use std::io::{BufWriter, Write};
 
@@ -84,6 +85,18 @@ impl Desired {
     pub fn digest(&self) -> String {
         digest(&self.body)
     }
+
+    /// The objects whose ids stand in it as references.
+    #[must_use]
+    pub fn refers_to(&self) -> Vec<(Kind, Identity)> {
+        let named = RefCell::new(Vec::new());
+        let note = |kind, identity: &Identity| {
+            named.borrow_mut().push((kind, identity.clone()));
+            None
+        };
+        let _unchanged = resolve(&self.body, &note);
+        named.into_inner()
+    }
 }
 
 /// An object that Datadog has.
@@ -119,11 +132,22 @@ impl Live {
     }
 }
 
-/// What Datadog has that may concern us: every object with a mark, of whatever namespace.
+/// What Datadog has that concerns us.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
-    /// In no order.
+    /// Every object with a mark of ours, in no order; of other namespaces there may be some.
     pub objects: Vec<Live>,
+    /// Whether any dashboard was listed at all, whoever's it is: a list without a single one may be a broken answer.
+    pub lists_dashboards: bool,
+}
+
+impl World {
+    /// A world of these objects and nothing else.
+    #[must_use]
+    pub fn of(objects: Vec<Live>) -> Self {
+        let lists_dashboards = objects.iter().any(|live| live.kind == Kind::Dashboard);
+        Self { objects, lists_dashboards }
+    }
 }
 
 /// The first 12 hexadecimal digits of the SHA-256 of a body. Keys are in order in it, whatever order they came in.

@@ -18,7 +18,7 @@ mod wave;
 
 pub use decide::{Options, adopt, plan};
 pub use file::Unreadable;
-pub use filter::Filter;
+pub use filter::{Choice, Filter};
 pub use mark::{fingerprint, recount};
 pub use summary::Summary;
 pub use vanish::destroy_plan;

@@ -26,8 +26,9 @@ pub async fn look(session: &Session<'_>, namespace: &str, cache: Option<&Path>) 
     );
     let mut objects = monitors?;
     objects.extend(slos?);
-    objects.extend(dashboards?);
-    Ok(World { objects })
+    let (dashboards, lists_dashboards) = dashboards?;
+    objects.extend(dashboards);
+    Ok(World { objects, lists_dashboards })
 }
 
 /// The monitors or the SLOs of `namespace`.
@@ -40,8 +41,14 @@ async fn listed(session: &Session<'_>, namespace: &str, kind: Kind) -> Result<Ve
     Ok(bodies.into_iter().filter_map(|body| owned(kind, body, namespace)).collect())
 }
 
-async fn dashboards(session: &Session<'_>, namespace: &str, path: Option<&Path>) -> Result<Vec<Live>, SendError> {
+/// The dashboards of `namespace`, and whether there are any at all.
+async fn dashboards(
+    session: &Session<'_>,
+    namespace: &str,
+    path: Option<&Path>,
+) -> Result<(Vec<Live>, bool), SendError> {
     let listed = session.persist(|| session.client.list_dashboards()).await?;
+    let lists_any = !listed.is_empty();
     let ours = listed.into_iter().filter(|body| belongs(Kind::Dashboard, body, namespace));
     let mut old = path.map(Cache::read).unwrap_or_default();
     let known: Vec<(Option<Value>, Value)> = ours.map(|listed| (old.take(&listed), listed)).collect();
@@ -58,7 +65,8 @@ async fn dashboards(session: &Session<'_>, namespace: &str, path: Option<&Path>)
     {
         tracing::warn!("{} cannot be written, the next plan is slower: {error}", path.display());
     }
-    Ok(bodies.into_iter().flatten().filter_map(|(_, body)| owned(Kind::Dashboard, body, namespace)).collect())
+    let owned = bodies.into_iter().flatten().filter_map(|(_, body)| owned(Kind::Dashboard, body, namespace));
+    Ok((owned.collect(), lists_any))
 }
 
 /// One object, whoever's it is; `None` when there is none.

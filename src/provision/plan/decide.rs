@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
+use super::filter::with_needed;
 use super::ours::{Key, Ours};
-use super::{Action, Cause, Extra, FLEET, FieldChange, Filter, Plan, Step, VERSION, fingerprint, mark, wave};
+use super::{Action, Cause, Choice, Extra, FLEET, FieldChange, Filter, Plan, Step, VERSION, fingerprint, mark, wave};
 use crate::provision::compare::{carry, differences, extras, extras_of_same, frozen, is_same, written};
 use crate::provision::guard::{self, Refusal};
 use crate::provision::object::{Counts, Desired, Identity, Kind, Live, Mark, Subject, World};
@@ -38,16 +39,14 @@ pub struct Options {
 /// When what Datadog lists is implausibly little.
 pub fn plan(desired: &[Desired], world: &World, options: &Options) -> Result<Plan, Refusal> {
     let ours = Ours::of(world, &options.namespace);
+    let choice = Choice::new(&options.filter, desired, world);
+    let mut planner = Planner::new(&ours, options, &choice);
+    let (chosen, wanted) = planner.choose(desired);
     if !options.accept_shrunk {
-        let is_dashboard = |kind: Kind| kind == Kind::Dashboard;
-        let listed = world.objects.iter().any(|live| is_dashboard(live.kind));
-        let wanted = desired.iter().any(|desired| {
-            is_dashboard(desired.kind) && options.filter.matches(desired.kind, &desired.identity, &desired.body)
-        });
-        guard::check(&options.namespace, &ours.all, listed, wanted, options.now)?;
+        let wants_dashboards = chosen.iter().any(|one| one.kind == Kind::Dashboard);
+        guard::check(&options.namespace, &ours.all, world.lists_dashboards, wants_dashboards, options.now)?;
     }
-    let mut planner = Planner::new(&ours, options);
-    planner.all(desired);
+    planner.all(chosen, &wanted);
     Ok(planner.finish())
 }
 
@@ -72,27 +71,37 @@ pub fn adopt(step: &Step, live: &Live) -> Option<Step> {
 pub(super) struct Planner<'a> {
     pub(super) ours: &'a Ours<'a>,
     pub(super) options: &'a Options,
+    pub(super) choice: &'a Choice<'a>,
     pub(super) plan: Plan,
     /// Made anew in this plan, so that their ids are not known yet.
     anew: HashSet<Key<'a>>,
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn new(ours: &'a Ours<'a>, options: &'a Options) -> Self {
+    pub(super) fn new(ours: &'a Ours<'a>, options: &'a Options, choice: &'a Choice<'a>) -> Self {
         let plan = Plan { version: VERSION, namespace: options.namespace.clone(), ..Plan::default() };
-        Self { ours, options, plan, anew: HashSet::new() }
+        Self { ours, options, choice, plan, anew: HashSet::new() }
     }
 
-    fn all(&mut self, desired: &'a [Desired]) {
+    /// What the plan is about, and all that is wanted.
+    fn choose(&mut self, desired: &'a [Desired]) -> (Vec<&'a Desired>, HashSet<Key<'a>>) {
         let mut wanted: HashSet<Key<'a>> = HashSet::with_capacity(desired.len());
         let mut chosen = Vec::with_capacity(desired.len());
         for one in desired {
             if !wanted.insert((one.kind, &one.identity)) {
                 self.plan.findings.push(format!("{} {} is wanted twice: the first is taken", one.kind, one.identity));
-            } else if self.options.filter.matches(one.kind, &one.identity, &one.body) {
+            } else if self.choice.has(one.kind, &one.identity, &one.body) {
                 chosen.push(one);
             }
         }
+        if !self.options.filter.is_everything() {
+            let is_there = |kind: Kind, identity: &Identity| self.ours.kept.contains_key(&(kind, identity));
+            chosen = with_needed(chosen, desired, &is_there);
+        }
+        (chosen, wanted)
+    }
+
+    fn all(&mut self, chosen: Vec<&'a Desired>, wanted: &HashSet<Key<'a>>) {
         for one in &chosen {
             let live = self.ours.kept.get(&(one.kind, &one.identity));
             if let Some((live, _)) = live
@@ -107,7 +116,7 @@ impl<'a> Planner<'a> {
         for one in others {
             self.want(one, None);
         }
-        self.vanish(&wanted);
+        self.vanish(wanted);
         self.drop_doubled();
         let mut owned = self.owned_after();
         for one in fleet {

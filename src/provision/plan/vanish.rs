@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use super::decide::{Options, Planner};
 use super::ours::{Key, Ours};
-use super::{Cause, Plan};
+use super::{Cause, Choice, Plan};
 use crate::provision::object::{Identity, Mark, Subject, World};
 
 /// Deletes every object of `options.namespace` that `options.filter` matches, with no regard to what should be there.
 #[must_use]
 pub fn destroy_plan(world: &World, options: &Options) -> Plan {
     let ours = Ours::of(world, &options.namespace);
-    let mut planner = Planner::new(&ours, options);
+    let choice = Choice::new(&options.filter, &[], world);
+    let mut planner = Planner::new(&ours, options, &choice);
     for live in &ours.all {
         if let Some(mark) = &live.mark
-            && options.filter.matches(live.kind, &mark.identity, &live.body)
+            && choice.has(live.kind, &mark.identity, &live.body)
         {
             planner.delete(live, &mark.identity, String::new());
         }
@@ -26,10 +27,10 @@ pub fn destroy_plan(world: &World, options: &Options) -> Plan {
 impl Planner<'_> {
     /// Marks what is no longer wanted; deletes it when it has been marked for long enough and that is allowed.
     pub(super) fn vanish(&mut self, wanted: &HashSet<Key<'_>>) {
-        let Options { now, grace_seconds, prune, ref filter, .. } = *self.options;
+        let Options { now, grace_seconds, prune, .. } = *self.options;
         let mut kept: BTreeMap<(String, String), usize> = BTreeMap::new();
         for (key, &(live, mark)) in &self.ours.kept {
-            if wanted.contains(key) || !filter.matches(live.kind, &mark.identity, &live.body) {
+            if wanted.contains(key) || !self.choice.has(live.kind, &mark.identity, &live.body) {
                 continue;
             }
             let Some(since) = mark.gone_since else {
@@ -60,7 +61,7 @@ impl Planner<'_> {
     pub(super) fn drop_doubled(&mut self) {
         for (live, mark) in &self.ours.doubled {
             if let Some((kept, _)) = self.ours.kept.get(&(live.kind, &mark.identity))
-                && self.options.filter.matches(live.kind, &mark.identity, &live.body)
+                && self.choice.has(live.kind, &mark.identity, &live.body)
             {
                 let because = format!("it was made twice, and {} is the older one", kept.id);
                 self.plan.findings.push(format!("{} {} {}: {because}", live.kind, mark.identity, live.id));

@@ -1,7 +1,9 @@
 //! What is seen when all goes well.
 
+use std::collections::BTreeSet;
+
 use ddsync::sim::ObjectKind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{FEW, LEASE, applied, by_hand, edit, id, line, object, routed, seen};
 use crate::scene::Scene;
@@ -92,12 +94,40 @@ async fn filters() {
         assert!(!wanted.is_empty() && wanted.len() < all.len(), "{keeps}");
         assert_eq!(steps(&scene, filter).await, wanted, "{filter:?}");
     }
-    let docs = steps(&scene, &["--team", "docs"]).await;
-    assert!(docs.len() > 20 && docs.len() < all.len(), "{docs:?}");
+    let whole = scene.run(&["plan", "--json"]).await.json();
+    let of_docs = |step: &Value| step["action"].to_string().contains(r#""team:docs""#);
+    let pipelines: BTreeSet<String> =
+        whole["steps"].as_array().expect("steps").iter().filter(|step| of_docs(step)).filter_map(about).collect();
+    let wanted = all.iter().filter(|step| pipelines.iter().any(|about| step.contains(about)));
+    let wanted: Vec<String> = wanted.cloned().collect();
+    assert!(wanted.iter().any(|step| step.starts_with("dashboard ")) && wanted.len() < all.len(), "{wanted:?}");
+    assert_eq!(steps(&scene, &["--team", "docs"]).await, wanted);
     let both = steps(&scene, &["--only", "success", "--only", "fleet", "--kind", "dashboard"]).await;
     assert_eq!(both, ["dashboard fleet/global"]);
     let nothing = scene.run(&["plan", "--pipeline", "Laese"]).await;
     insta::assert_snapshot!("plan_matches_nothing", nothing.whole());
+}
+
+/// Pipeline and environment of a step, as they stand in its identity.
+fn about(step: &Value) -> Option<String> {
+    let identity = step["identity"].as_str()?;
+    let mut parts = identity.split('/').skip(1);
+    if parts.next()? != "pipeline" {
+        return None;
+    }
+    Some(format!("/pipeline/{}/{}", parts.next()?, parts.next()?))
+}
+
+/// Monitors lead to the dashboard of their pipeline, so it is made with them.
+#[tokio::test]
+async fn a_part_can_be_applied_alone() {
+    let scene = routed().await;
+    let applied = scene.run(&["apply", "--kind", "monitor", "--pipeline", "Lease", "--auto-approve"]).await;
+    assert_eq!(applied.code, Some(0), "{}", applied.whole());
+    let again = scene.run(&["plan", "--kind", "monitor", "--pipeline", "Lease", "--detailed-exitcode"]).await;
+    assert_eq!(again.code, Some(0), "{}", again.whole());
+    let rest = steps(&scene, &["--pipeline", "Lease"]).await;
+    assert!(!rest.iter().any(|step| step.starts_with("monitor ") || step.starts_with("dashboard ")), "{rest:?}");
 }
 
 async fn steps(scene: &Scene, filters: &[&str]) -> Vec<String> {

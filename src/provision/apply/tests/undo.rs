@@ -9,13 +9,11 @@ fn a_plan_whose_world_has_moved_says_where() {
         body["id"] = json!(id);
         Live::new(kind, body).unwrap()
     };
-    let old = World {
-        objects: vec![
-            live(Kind::Monitor, "1", "a", "x"),
-            live(Kind::Slo, "2", "b", "x"),
-            live(Kind::Dashboard, "3", "c", "x"),
-        ],
-    };
+    let old = World::of(vec![
+        live(Kind::Monitor, "1", "a", "x"),
+        live(Kind::Slo, "2", "b", "x"),
+        live(Kind::Dashboard, "3", "c", "x"),
+    ]);
     let was = |at: usize| Some(plan::fingerprint(&old.objects[at]));
     let steps = vec![
         Step { was: was(0), ..update(Kind::Monitor, "a", "1", &json!({})) },
@@ -28,15 +26,13 @@ fn a_plan_whose_world_has_moved_says_where() {
     let mut other = live(Kind::Slo, "9", "d", "x");
     let mark = other.mark.as_mut().unwrap();
     mark.namespace = "other".into();
-    let unmoved = World { objects: [old.objects.clone(), vec![other, live(Kind::Monitor, "8", "d", "x")]].concat() };
+    let unmoved = World::of([old.objects.clone(), vec![other, live(Kind::Monitor, "8", "d", "x")]].concat());
     assert_eq!(moved(&plan, &unmoved), [""; 0], "another namespace and another kind are others");
-    let new = World {
-        objects: vec![
-            live(Kind::Monitor, "1", "a", "y"),
-            live(Kind::Slo, "2", "b", "x"),
-            live(Kind::Slo, "4", "d", "x"),
-        ],
-    };
+    let new = World::of(vec![
+        live(Kind::Monitor, "1", "a", "y"),
+        live(Kind::Slo, "2", "b", "x"),
+        live(Kind::Slo, "4", "d", "x"),
+    ]);
     assert_eq!(
         moved(&plan, &new),
         [

@@ -135,7 +135,7 @@ proptest! {
             (Just(server), Just(after), Just(objects).prop_shuffle())
         }),
     ) {
-        let shuffled = plan(&after, &World { objects: shuffled }, &options()).unwrap();
+        let shuffled = plan(&after, &World::of(shuffled), &options()).unwrap();
         prop_assert_eq!(planned(&after, &server), shuffled);
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::server::Server;
 use crate::provision::guard::Refusal;
 use crate::provision::object::{Counts, Desired, Identity, Kind, Live, Mark, Subject, World, digest, reference};
-use crate::provision::plan::{Action, Cause, Filter, Options, Plan, Step, adopt, destroy_plan, plan, recount};
+use crate::provision::plan::{Action, Cause, Choice, Filter, Options, Plan, Step, adopt, destroy_plan, plan, recount};
 
 const NOW: i64 = 1_800_000_000;
 const HOUR: i64 = 3600;
@@ -37,7 +37,7 @@ fn burn(pipeline: &str) -> Desired {
 
 fn dashboard(pipeline: &str) -> Desired {
     let widget = json!({"definition": {"type": "note", "title": "n", "content": "c"}});
-    let body = json!({"title": pipeline, "layout_type": "ordered", "widgets": [widget], "tags": ["team:docs"]});
+    let body = json!({"title": pipeline, "layout_type": "ordered", "widgets": [widget]});
     Desired { kind: Kind::Dashboard, identity: Identity::new("pipeline", about(pipeline)), body }
 }
 
@@ -338,7 +338,7 @@ fn a_list_that_cannot_be_true_is_refused() {
     let server = applied(&desired);
     let without = |gone: &dyn Fn(&Live) -> bool| {
         let objects = server.world().objects.into_iter().filter(|live| !gone(live)).collect();
-        World { objects }
+        World::of(objects)
     };
     let is_dashboard = |live: &Live| live.kind == Kind::Dashboard;
     let refused = |world: &World| plan(&desired, world, &options()).unwrap_err();
@@ -393,16 +393,58 @@ fn a_filter_leaves_the_rest_alone() {
     assert_eq!(summary(Filter { pipelines: list("c"), ..Filter::default() }), (0, 5, 0));
     assert_eq!(summary(Filter { environments: list("data_dev"), ..Filter::default() }), (0, 0, 0));
     assert_eq!(summary(Filter { environments: list("data_prod"), ..Filter::default() }), (5, 5, 5));
-    assert_eq!(summary(Filter { teams: list("Docs"), ..Filter::default() }), (3, 3, 3));
+    assert_eq!(summary(Filter { teams: list("Docs"), ..Filter::default() }), (5, 5, 5), "dashboards of the team too");
+    assert_eq!(summary(Filter { teams: list("pay"), ..Filter::default() }), (0, 0, 0));
     assert_eq!(summary(Filter { kinds: vec![Kind::Slo], ..Filter::default() }), (1, 1, 1));
     assert_eq!(summary(Filter { only: list("stuck"), ..Filter::default() }), (1, 1, 1));
     let both = Filter { only: list("stuck"), pipelines: list("a"), ..Filter::default() };
     assert_eq!(summary(both), (1, 0, 0));
-    let matches =
-        |filter: Filter, subject, body: Value| filter.matches(Kind::Monitor, &Identity::new("t", subject), &body);
+    let matches = |filter: Filter, subject, body: Value| {
+        Choice::new(&filter, &[], &World::default()).has(Kind::Monitor, &Identity::new("t", subject), &body)
+    };
     let long = Subject::Digest("0".into());
     assert!(matches(Filter { pipelines: list("a"), ..Filter::default() }, long, json!({"tags": ["pipeline:a"]})));
     assert!(matches(Filter { teams: list("docs"), ..Filter::default() }, Subject::Team("docs".into()), json!({})));
+}
+
+#[test]
+fn a_team_is_that_of_the_pipeline() {
+    let desired = all(&["a", "b"]);
+    let server = applied(&desired);
+    let mut moved = desired.clone();
+    for one in moved.iter_mut().filter(|one| one.identity.subject == about("a")) {
+        if one.body.get("tags").is_some() {
+            one.body["tags"] = json!(["team:pay"]);
+        }
+    }
+    let changed = |team: &str| {
+        let filter = Filter { teams: vec![team.to_owned()], ..Filter::default() };
+        let plan = plan(&moved, &server.world(), &Options { filter, ..options() }).unwrap();
+        (plan.steps.len(), plan.unchanged)
+    };
+    assert_eq!(changed("pay"), (2, 3), "all that is of the pipeline that moved");
+    assert_eq!(changed("docs"), (2, 8), "of which it still is, until that is applied");
+    let filter = Filter { teams: vec!["docs".into()], ..Filter::default() };
+    let destroyed = destroy_plan(&server.world(), &Options { filter, ..options() });
+    assert_eq!(
+        (destroyed.summary().delete, destroyed.summary().change),
+        (10, 1),
+        "and the fleet dashboard remembers it"
+    );
+}
+
+#[test]
+fn what_the_chosen_refer_to_and_is_not_there_is_chosen_too() {
+    let desired = all(&["a", "b"]);
+    let burns = Filter { only: vec!["burn".into()], pipelines: vec!["a".into()], ..Filter::default() };
+    let options = Options { filter: burns, ..options() };
+    let first = plan(&desired, &World::default(), &options).unwrap();
+    let about_a = |template: &str| format!("create {template}/pipeline/a/data_prod");
+    assert_eq!(words(&first), [about_a("success"), about_a("burn")]);
+    let mut server = Server::default();
+    server.apply(&first);
+    server.objects.retain(|(kind, _), _| *kind == Kind::Slo);
+    assert_eq!(words(&plan(&desired, &server.world(), &options).unwrap()), [about_a("burn")], "it is there");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn world(&self) -> World {
         let objects = self.objects.iter().filter_map(|((kind, _), body)| Live::new(*kind, body.clone())).collect();
-        World { objects }
+        World::of(objects)
     }
 
     /// What a person sees of objects that carry a mark; the others stay unseen, as in the real list.
