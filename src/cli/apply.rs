@@ -11,7 +11,7 @@ use super::print::Mood;
 use super::{CommandError, ConfigArgs, Outcome, plan_text, print};
 use crate::provision::apply::{self, Done, OnError, Options, Prepared, Progress, Report, Skipped, What};
 use crate::provision::object::World;
-use crate::provision::plan::{Action, Plan};
+use crate::provision::plan::Plan;
 
 /// So many objects that were not tried for one reason are named.
 const NAMED: usize = 5;
@@ -71,7 +71,8 @@ pub(super) async fn run(args: &ApplyArgs, verbose: u8) -> Outcome {
     }
     approve(args.write.auto_approve, "Do this in Datadog?")?;
     let report = carry_out(&work, &plan, &world, args.write.options()).await?;
-    Ok(u8::from(blocked || tell(&report)))
+    let wrong = tell(&report);
+    Ok(u8::from(blocked || wrong))
 }
 
 /// The plan of a file, while Datadog is still as it was then.
@@ -115,21 +116,21 @@ pub(super) fn approve(auto: bool, question: &str) -> Result<(), CommandError> {
     }
 }
 
-/// Carries out a plan with a bar. A Ctrl-C stops it: what is done is done, and the same command goes on from there.
+/// Carries out a plan with a bar. A Ctrl-C stops it: what is done is done, and a new plan goes on from there.
 pub(super) async fn carry_out(
     work: &Work,
     plan: &Plan,
     world: &World,
     options: Options,
 ) -> Result<Report, CommandError> {
-    let writes = plan.steps.iter().filter(|step| !matches!(step.action, Action::Blocked { .. })).count();
-    let bar = print::bar(writes as u64, "objects");
+    let bar = print::bar(plan.steps.len() as u64, "objects");
     let session = work.datadog();
     let progress = |progress: Progress<'_>| bar.set_position(progress.finished as u64);
     let report = tokio::select! {
         report = apply::execute(&session, plan, world, options, &progress) => Ok(report),
         _ = tokio::signal::ctrl_c() => Err(CommandError::Failed(
-            "stopped; every object is as it was or as it should be, and the same command goes on from here".to_owned(),
+            "stopped; what is written is whole, but a new dashboard may still be empty: `ddsync plan` shows what is left"
+                .to_owned(),
         )),
     };
     bar.finish_and_clear();

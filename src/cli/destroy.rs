@@ -7,7 +7,7 @@ use clap::Args;
 use super::apply::{WriteArgs, approve, carry_out, tell};
 use super::objects::{FilterArgs, PlanOptions, Work, cache};
 use super::{CommandError, ConfigArgs, Outcome, plan_text, print};
-use crate::provision::apply::{self, Options, Progress};
+use crate::provision::apply::{self, Backup, Options, Progress};
 use crate::provision::plan::destroy_plan;
 
 #[derive(Debug, Args)]
@@ -33,6 +33,9 @@ pub(super) struct RestoreArgs {
     /// What `ddsync destroy` wrote.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Do not ask.
+    #[arg(long)]
+    auto_approve: bool,
 }
 
 pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
@@ -75,16 +78,17 @@ pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
 
 pub(super) async fn restore(args: &RestoreArgs, verbose: u8) -> Outcome {
     let work = Work::open(&args.config.config, verbose)?;
-    let text = std::fs::read(&args.file).map_err(|error| CommandError::file("the backup", &args.file, &error))?;
-    let backup = serde_json::from_slice(&text)
-        .map_err(|error| CommandError::Failed(format!("{} is no backup: {error}", args.file.display())))?;
+    let text = std::fs::read_to_string(&args.file);
+    let text = text.map_err(|error| CommandError::file("the backup", &args.file, &error))?;
+    let backup =
+        Backup::from_json(&text).map_err(|error| CommandError::Failed(format!("{}: {error}", args.file.display())))?;
+    approve(args.auto_approve, &format!("Put back what {} holds and Datadog does not have?", args.file.display()))?;
     let bar = print::bar(0, "objects");
     let progress = |progress: Progress<'_>| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.finished as u64);
     };
-    let report = apply::restore(&work.datadog(), &backup, &progress).await;
+    let report = apply::restore(&work.datadog(), backup, &progress).await;
     bar.finish_and_clear();
-    let report = report.map_err(|error| CommandError::Failed(format!("{}: {error}", args.file.display())))?;
-    Ok(u8::from(tell(&report)))
+    Ok(u8::from(tell(&report?)))
 }

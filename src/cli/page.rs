@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 
+use super::apply::approve;
 use super::objects::Work;
 use super::{CommandError, ConfigArgs, Outcome, print};
 use crate::provision::apply::{PageTest, Patience, Seen, Shown, cleanup, page_test};
@@ -37,6 +38,9 @@ struct TestArgs {
     /// The route that an owner tag names, instead of the team's.
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
+    /// Do not ask before people are paged.
+    #[arg(long)]
+    auto_approve: bool,
 }
 
 pub(super) async fn run(args: &PageArgs, verbose: u8) -> Outcome {
@@ -66,6 +70,7 @@ pub(super) async fn run(args: &PageArgs, verbose: u8) -> Outcome {
         run: format!("{}-{}", now.timestamp(), std::process::id()),
     };
     print::line(format_args!("route {}: {}", print::printable(&test.route), test.handles));
+    approve(args.auto_approve, "Tell them, for some minutes?")?;
     let session = work.datadog();
     let show = |shown: &Shown| print::line(format_args!("{}  {}", shown.at.format("%H:%M:%S"), words(&shown.seen)));
     let shown = tokio::select! {

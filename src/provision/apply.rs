@@ -1,7 +1,7 @@
 //! The only part of `provision` that talks to Datadog: it looks at what is there and carries out what was planned.
 //!
-//! Whatever is stopped at any moment leaves each object either as it was or as it should be, with its mark: there is
-//! nothing to repair, planning and applying again goes on from there.
+//! Whatever is stopped at any moment leaves each object either as it was or as it should be, with its mark; a dashboard
+//! that others refer to may still be empty. There is nothing to repair: planning and applying again goes on from there.
 
 use crate::client::datadog::Objects;
 use crate::provision::object::Kind;
@@ -20,7 +20,7 @@ mod reference;
 mod report;
 mod session;
 
-pub use backup::{BackupError, backup, restore};
+pub use backup::{Backup, BackupError, backup, restore};
 pub use execute::{OnError, Options, Progress, execute};
 pub use handles::verify_handles;
 pub use link::link;

@@ -22,6 +22,7 @@ mod tests;
 pub use addition::{carry, extras, extras_of_same};
 pub use body::{Ids, cleaned, resolved, written};
 use place::Place;
+pub use rules::SERVERS;
 
 /// Where differences go; `None` when it is enough to know that there is one.
 type Found<'a> = Option<&'a mut Vec<FieldChange>>;

@@ -44,7 +44,7 @@ impl Jobs {
         self.gauge(Name::ProvisionDrift, &drifted(&prepared.plan));
         let options = Options { on_error: OnError::Continue, force: false };
         let report = execute(&session, &prepared.plan, &prepared.world, options, &|_| {}).await;
-        self.gauge(Name::ProvisionPending, &pending(&prepared.plan, &report));
+        self.gauge(Name::ProvisionPending, &pending(&report));
         for failed in &report.failed {
             tracing::error!(object = %failed.item.identity, "{}; {}", failed.reason, failed.advice);
         }
@@ -101,12 +101,11 @@ fn drifted(plan: &Plan) -> BTreeMap<Kind, u64> {
 }
 
 /// What should have been done and was not.
-fn pending(plan: &Plan, report: &Report) -> BTreeMap<Kind, u64> {
-    let blocked = plan.steps.iter().filter(|step| matches!(step.action, Action::Blocked { .. })).map(|step| step.kind);
+fn pending(report: &Report) -> BTreeMap<Kind, u64> {
     let failed = report.failed.iter().map(|failed| failed.item.kind);
     let skipped = report.skipped.iter().map(|skipped| skipped.item.kind);
     let mut pending = BTreeMap::new();
-    for kind in blocked.chain(failed).chain(skipped) {
+    for kind in failed.chain(skipped) {
         *pending.entry(kind).or_default() += 1;
     }
     pending

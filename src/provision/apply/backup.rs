@@ -7,40 +7,24 @@ use serde_json::{Value, json};
 
 use super::moved::find;
 use super::report::{Done, Report, What};
-use super::{Item, OnError, Options, Progress, Session, execute, link, look};
+use super::{Item, OnError, Options, Progress, Session, execute, fetch, link, look};
 use crate::client::datadog::SendError;
+use crate::provision::compare::SERVERS;
 use crate::provision::object::{Identity, Kind, Live, World, reference};
 use crate::provision::plan::{self, Action, Cause, Plan, Step};
 
 /// A backup of another version is not read.
 const VERSION: u32 = 1;
 
-/// What Datadog says of an object and does not take from us.
-const READ_ONLY: &[&str] = &[
-    "id",
-    "created",
-    "created_at",
-    "modified",
-    "modified_at",
-    "creator",
-    "org_id",
-    "deleted",
-    "multi",
-    "author_handle",
-    "author_name",
-    "url",
-    "monitor_tags",
-];
-
-/// A file that keeps objects.
-#[derive(Debug, Serialize, Deserialize)]
-struct Backup {
+/// Objects as they were, for [`restore`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Backup {
     version: u32,
     namespace: String,
     objects: Vec<Saved>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Saved {
     kind: Kind,
     identity: Identity,
@@ -57,38 +41,47 @@ pub enum BackupError {
     Unreadable(#[from] serde_json::Error),
     /// It was written by another version of this program.
     #[error("this backup has version {0}, and only version {VERSION} can be read: use the ddsync that wrote it")]
-    Version(u32),
-    /// What is there already could not be seen.
-    #[error(transparent)]
-    Look(#[from] SendError),
+    Version(u64),
+}
+
+impl Backup {
+    /// Reads what [`backup`] wrote.
+    ///
+    /// # Errors
+    /// When it is something else, or of another version.
+    pub fn from_json(text: &str) -> Result<Self, BackupError> {
+        let backup: Value = serde_json::from_str(text)?;
+        match backup["version"].as_u64() {
+            Some(version) if version != u64::from(VERSION) => Err(BackupError::Version(version)),
+            _ => Ok(Self::deserialize(backup)?),
+        }
+    }
 }
 
 /// The whole of every object that `steps` delete, for [`restore`].
 #[must_use]
-pub fn backup(namespace: &str, world: &World, steps: &[Step]) -> Value {
+pub fn backup(namespace: &str, world: &World, steps: &[Step]) -> Backup {
     let saved = steps.iter().filter_map(|step| {
         let (Action::Delete { id, .. } | Action::Recreate { id, .. }) = &step.action else { return None };
         let live = find(world, step.kind, id)?;
         let Step { kind, identity, title, .. } = step;
-        Some(json!({ "kind": kind, "identity": identity, "title": title, "id": id, "body": live.body }))
+        let (kind, identity, title) = (*kind, identity.clone(), title.clone());
+        Some(Saved { kind, identity, title, id: id.clone(), body: live.body.clone() })
     });
-    json!({ "version": VERSION, "namespace": namespace, "objects": saved.collect::<Vec<_>>() })
+    Backup { version: VERSION, namespace: namespace.to_owned(), objects: saved.collect() }
 }
 
 /// Puts back what a backup holds and Datadog does not have: a dashboard under its id while Datadog still keeps it, all
 /// else anew, with its mark. What refers to an object that has another id now is written with that.
 ///
 /// # Errors
-/// When the backup cannot be read, or Datadog does not tell what is there. What becomes of each object is in the report.
+/// When Datadog does not tell what is there. What becomes of each object is in the report.
 pub async fn restore(
     session: &Session<'_>,
-    backup: &Value,
+    backup: Backup,
     progress: &(dyn Fn(Progress<'_>) + Send + Sync),
-) -> Result<Report, BackupError> {
-    let Backup { version, namespace, objects } = Backup::deserialize(backup)?;
-    if version != VERSION {
-        return Err(BackupError::Version(version));
-    }
+) -> Result<Report, SendError> {
+    let Backup { namespace, objects, .. } = backup;
     let world = look(session, &namespace, None).await?;
     let there = |saved: &Saved| {
         let same = |live: &&Live| {
@@ -103,7 +96,7 @@ pub async fn restore(
     for saved in objects {
         if let Some(id) = there(&saved) {
             report.done.push(saved.done(session, What::Kept, id));
-        } else if saved.kind == Kind::Dashboard && undeleted(session, &saved.id).await {
+        } else if saved.kind == Kind::Dashboard && undeleted(session, &saved.id).await? {
             restored.push(saved);
         } else {
             lost.push(saved);
@@ -135,9 +128,13 @@ pub async fn restore(
     Ok(report)
 }
 
-/// Whether Datadog has brought a dashboard back. Whatever it refuses is made anew: a second restoration is refused too.
-async fn undeleted(session: &Session<'_>, id: &str) -> bool {
-    session.persist(|| async move { session.client.restore_dashboards(&[id]).await }).await.is_ok()
+/// Whether Datadog has brought a dashboard back; what it does not is made anew. A restoration whose answer was lost is
+/// refused when it is asked for again, so it is looked whether the dashboard is there.
+async fn undeleted(session: &Session<'_>, id: &str) -> Result<bool, SendError> {
+    match session.persist(|| async move { session.client.restore_dashboards(&[id]).await }).await {
+        Ok(_) => Ok(true),
+        Err(_) => Ok(fetch(session, Kind::Dashboard, id).await?.is_some()),
+    }
 }
 
 impl Saved {
@@ -160,7 +157,7 @@ impl Saved {
     fn fresh(&self, renewed: &HashMap<(Kind, &str), &Identity>) -> Value {
         let mut body = self.body.clone();
         if let Some(fields) = body.as_object_mut() {
-            fields.retain(|field, _| !READ_ONLY.contains(&field.as_str()));
+            fields.retain(|field, _| !SERVERS.contains(&field.as_str()));
         }
         let composite = body["type"] == "composite";
         refer(&mut body, "", composite, renewed);

@@ -7,11 +7,8 @@ use serde_json::Value;
 
 use super::cache::{self, Cache};
 use super::{CONCURRENCY, Session, objects};
-use crate::client::datadog::{Objects, SendError};
+use crate::client::datadog::SendError;
 use crate::provision::object::{Kind, Live, Mark, World};
-
-/// How a monitor is, not what it is: it changes by itself, and would look like somebody's change.
-const STATE: [&str; 4] = ["overall_state", "overall_state_modified", "state", "matching_downtimes"];
 
 /// Every object of `namespace`. `cache` is a file that keeps the bodies of dashboards; it need not exist.
 ///
@@ -54,7 +51,12 @@ async fn dashboards(
     let known: Vec<(Option<Value>, Value)> = ours.map(|listed| (old.take(&listed), listed)).collect();
     let same = old.is_empty() && known.iter().all(|(body, _)| body.is_some());
     let bodies = known.into_iter().map(|(known, listed)| async move {
-        let body = if known.is_some() { known } else { body(session, &listed).await? };
+        let body = match (known, listed["id"].as_str()) {
+            (Some(body), _) => Some(body),
+            // It may have been deleted meanwhile.
+            (None, Some(id)) => fetch(session, Kind::Dashboard, id).await?.map(|live| live.body),
+            (None, None) => None,
+        };
         Ok::<_, SendError>(body.map(|body| (listed, body)))
     });
     let bodies: Vec<Option<(Value, Value)>> =
@@ -75,32 +77,15 @@ async fn dashboards(
 /// When Datadog does not tell.
 pub async fn fetch(session: &Session<'_>, kind: Kind, id: &str) -> Result<Option<Live>, SendError> {
     match session.persist(|| session.client.get(objects(kind), id)).await {
-        Ok(body) => Ok(Live::new(kind, without_state(kind, body))),
+        Ok(body) => Ok(Live::new(kind, body)),
         Err(SendError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The whole of a listed dashboard; `None` when it has been deleted meanwhile.
-async fn body(session: &Session<'_>, listed: &Value) -> Result<Option<Value>, SendError> {
-    let Some(id) = listed["id"].as_str() else { return Ok(None) };
-    match session.persist(|| session.client.get(Objects::Dashboards, id)).await {
-        Ok(body) => Ok(Some(body)),
-        Err(SendError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// An object of ours, as it is compared: without its state.
+/// An object of ours.
 fn owned(kind: Kind, body: Value, namespace: &str) -> Option<Live> {
-    belongs(kind, &body, namespace).then(|| Live::new(kind, without_state(kind, body)))?
-}
-
-fn without_state(kind: Kind, mut body: Value) -> Value {
-    if let (Kind::Monitor, Some(fields)) = (kind, body.as_object_mut()) {
-        fields.retain(|field, _| !STATE.contains(&field.as_str()));
-    }
-    body
+    belongs(kind, &body, namespace).then(|| Live::new(kind, body))?
 }
 
 /// Datadog's filter may be more generous than ours.

@@ -97,21 +97,21 @@ pub(super) fn advice(error: &SendError, item: &Item, deletes: bool) -> String {
         SendError::BadKey { .. }
         | SendError::NoAppKey
         | SendError::Forbidden { .. }
-        | SendError::Misdirected { .. } => "mend the setting, then apply again".to_owned(),
+        | SendError::Misdirected { .. } => "mend the setting, then run this again".to_owned(),
         SendError::BadRequest { .. } => format!(
-            "mend the template `{0}`; `ddsync render {0}` shows what was sent, `ddsync validate --remote` asks again",
+            "mend the template `{0}`; `ddsync render {0}` shows what is sent, `ddsync validate --remote` asks again",
             item.identity.template
         ),
         SendError::TooLarge | SendError::TooLong { .. } => {
             format!("make the template `{}` smaller", item.identity.template)
         }
-        SendError::NotFound { .. } => "somebody has deleted it meanwhile: plan and apply again".to_owned(),
-        SendError::Conflict { .. } => "take it out of what uses it, then apply again".to_owned(),
+        SendError::NotFound { .. } => "somebody has deleted it meanwhile: run this again".to_owned(),
+        SendError::Conflict { .. } => "take it out of what uses it, then run this again".to_owned(),
         SendError::Duplicate { id } => {
-            format!("delete monitor {id}, or change one of the two, then apply again")
+            format!("delete monitor {id}, or change one of the two, then run this again")
         }
         SendError::RateLimited { .. } | SendError::Server { .. } | SendError::Unreachable { .. } => {
-            "apply again later: whatever has been made is found by its mark, nothing is made twice".to_owned()
+            "run this again later: whatever has been made is found by its mark, nothing is made twice".to_owned()
         }
     }
 }

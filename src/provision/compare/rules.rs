@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::place::Place;
 use crate::provision::object::{Kind, Mark};
 
-/// Fields of an object that Datadog alone sets.
-const SERVERS: &[&str] = &[
+/// Fields of an object that Datadog alone sets: it tells them and does not take them.
+pub const SERVERS: &[&str] = &[
     "assets",
     "author_handle",
     "author_info",

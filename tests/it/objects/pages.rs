@@ -29,7 +29,7 @@ fn untimed(text: &str) -> String {
 #[tokio::test]
 async fn a_route_is_proved() {
     let scene = quick().await;
-    let screen = scene.run(&["page", "test", "--team", "docs"]).await;
+    let screen = scene.run(&["page", "test", "--auto-approve", "--team", "docs"]).await;
     insta::assert_snapshot!("page_test", untimed(&screen.whole()));
     assert_eq!(screen.code, Some(0));
     assert!(scene.sim.objects(ObjectKind::Monitor).is_empty(), "the monitor is gone");
@@ -41,13 +41,16 @@ async fn what_can_be_wrong_with_a_route() {
     scene.sim.faults().add(Rule::new("datadog", Fault::Forbidden).on("create_monitor"));
     insta::assert_snapshot!(
         "page_test_forbidden",
-        untimed(&scene.run(&["page", "test", "--team", "Typo", "--owner", "nobody"]).await.whole())
+        untimed(&scene.run(&["page", "test", "--auto-approve", "--team", "Typo", "--owner", "nobody"]).await.whole())
     );
     scene.change(DOCS, "routes: {default: {page: \"@pagerduty-ml\"}}\n");
     insta::assert_snapshot!(
         "page_test_development",
-        scene.run(&["page", "test", "--environment", "data_dev"]).await.whole()
+        scene.run(&["page", "test", "--auto-approve", "--environment", "data_dev"]).await.whole()
     );
     scene.change("routes: {default: {page: \"@pagerduty-ml\"}}\n", "");
-    insta::assert_snapshot!("page_test_no_route", scene.run(&["page", "test", "--team", "docs"]).await.whole());
+    insta::assert_snapshot!(
+        "page_test_no_route",
+        scene.run(&["page", "test", "--auto-approve", "--team", "docs"]).await.whole()
+    );
 }

@@ -183,9 +183,9 @@ async fn destroyed_and_put_back() {
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(backup).expect("it is there")).expect("JSON");
     assert_eq!((&json["version"], json["objects"].as_array().map(Vec::len)), (&json!(1), Some(before.iter().sum())));
     insta::assert_snapshot!("destroy_nothing", seen(&scene.run(&destroy).await));
-    insta::assert_snapshot!("restore", seen(&scene.run(&["restore", "backup.json"]).await));
+    insta::assert_snapshot!("restore", seen(&scene.run(&["restore", "backup.json", "--auto-approve"]).await));
     assert_eq!([ObjectKind::Monitor, ObjectKind::Slo, ObjectKind::Dashboard].map(count), before);
-    let again = scene.run(&["restore", "backup.json"]).await;
+    let again = scene.run(&["restore", "backup.json", "--auto-approve"]).await;
     insta::assert_snapshot!("restore_again", seen(&again));
     let plan = scene.run(&line(&[&["plan", "--detailed-exitcode"], &FEW])).await;
     assert_eq!(plan.code, Some(0), "{}", plan.whole());

@@ -221,12 +221,12 @@ async fn a_failure_is_told_with_what_to_do_and_takes_along_what_needs_it() {
     assert_eq!(
         failed,
         [
-            ("vanished", "somebody has deleted it meanwhile: plan and apply again"),
+            ("vanished", "somebody has deleted it meanwhile: run this again"),
             (
                 "slo",
-                "mend the template `slo`; `ddsync render slo` shows what was sent, `ddsync validate --remote` asks again"
+                "mend the template `slo`; `ddsync render slo` shows what is sent, `ddsync validate --remote` asks again"
             ),
-            ("used", "take it out of what uses it, then apply again"),
+            ("used", "take it out of what uses it, then run this again"),
         ]
     );
     assert_eq!(report.failed[1].reason, "datadog refused the request (HTTP 400): refused");
@@ -359,6 +359,6 @@ fn a_run_can_be_spawned() {
         let (session, plan, world) = (bench.session(), Plan::default(), World::default());
         is_send(&super::super::execute(&session, &plan, &world, Options::default(), &|_| {}));
         is_send(&super::super::look(&session, NAMESPACE, None));
-        is_send(&restore(&session, &Value::Null, &|_| {}));
+        is_send(&restore(&session, backup(NAMESPACE, &world, &[]), &|_| {}));
     });
 }

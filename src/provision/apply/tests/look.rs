@@ -106,13 +106,3 @@ async fn a_dashboard_that_goes_meanwhile_is_gone() {
     bench.there.fault("GET dashboard/d3", 1, Fault::Refused(404));
     assert_eq!(bench.look().await.objects.len(), 99);
 }
-
-#[tokio::test]
-async fn a_monitor_that_goes_off_is_the_same_monitor() {
-    let bench = fleet().await;
-    let before = bench.look().await;
-    let mut body = bench.there.body(Kind::Monitor, "3");
-    body["overall_state"] = json!("Alert");
-    bench.there.with(|shared| shared.objects.insert((Kind::Monitor, "3".into()), body));
-    assert_eq!(bench.look().await, before);
-}
