@@ -36,7 +36,7 @@ pub fn template(kind: Kind, body: &Value) -> Value {
     let mut body = cleaned(kind, body);
     Mark::strip(kind, &mut body);
     let title = kind.title(&body).to_owned();
-    let mut template = escaped(&body);
+    let mut template = verbatim(&body);
     if let Some(fields) = template.as_object_mut() {
         let about =
             if title.is_empty() { format!("A {kind} made by hand.") } else { format!("{title}, made by hand.") };
@@ -54,13 +54,15 @@ pub fn yaml(template: &Value) -> Result<String, serde_saphyr::ser::Error> {
     serde_saphyr::to_string_with_options(&InOrder(template), options)
 }
 
-fn escaped(value: &Value) -> Value {
+/// A body whose every text renders to itself; what is null is left out.
+#[must_use]
+pub fn verbatim(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(escaped_text(text)),
-        Value::Array(items) => items.iter().map(escaped).collect(),
+        Value::Array(items) => items.iter().map(verbatim).collect(),
         Value::Object(fields) => {
             let fields = fields.iter().filter(|(_, value)| !value.is_null());
-            Value::Object(fields.map(|(key, value)| (key.clone(), escaped(value))).collect())
+            Value::Object(fields.map(|(key, value)| (key.clone(), verbatim(value))).collect())
         }
         other => other.clone(),
     }

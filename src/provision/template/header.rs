@@ -9,6 +9,9 @@ use crate::model::tag::tag;
 use crate::provision::template::Variable;
 use crate::provision::template::render::Faults;
 
+/// The key of a template under which it says what it is. JSON without it is an export, taken as it is.
+pub(super) const HEADER: &str = "ddsync";
+
 const KEYS: [&str; 6] = ["about", "scope", "environments", "when", "per_stage", "variables"];
 
 /// What a template says about itself.
@@ -55,7 +58,7 @@ impl Header {
     /// Takes the header out of a template's body.
     pub(super) fn take(body: &mut Map<String, Value>, faults: &mut Faults) -> Self {
         let mut header = Self::default();
-        let map = match body.remove("ddsync") {
+        let map = match body.remove(HEADER) {
             None => return header,
             Some(Value::Object(map)) => map,
             Some(_) => {

@@ -1,6 +1,7 @@
 //! Where templates come from: built in, and a folder of the user's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -8,8 +9,10 @@ use serde_json::Value;
 
 use crate::config::settings::Templates as Settings;
 use crate::config::{Problem, Problems};
+use crate::provision::compare::SERVERS;
+use crate::provision::import::verbatim;
 use crate::provision::object::{Kind, Mark};
-use crate::provision::template::header::Header;
+use crate::provision::template::header::{HEADER, Header};
 use crate::provision::template::parse::parse;
 use crate::provision::template::render::{Faults, join_block_lines};
 use crate::provision::template::{Compiled, Template, engine};
@@ -22,29 +25,6 @@ const FOLDERS: [(&str, Kind); 3] =
     [("dashboards", Kind::Dashboard), ("monitors", Kind::Monitor), ("monitors/slos", Kind::Slo)];
 
 const ENDS: [&str; 3] = ["yaml", "yml", "json"];
-
-/// What an export carries that only Datadog says, by kind.
-const OF_THE_SERVER: &[(Kind, &[&str])] = &[
-    (Kind::Dashboard, &["id", "author_handle", "author_name", "created_at", "modified_at", "url"]),
-    (
-        Kind::Monitor,
-        &[
-            "id",
-            "org_id",
-            "creator",
-            "created",
-            "created_at",
-            "modified",
-            "deleted",
-            "matching_downtimes",
-            "multi",
-            "overall_state",
-            "overall_state_modified",
-            "state",
-        ],
-    ),
-    (Kind::Slo, &["id", "creator", "created_at", "modified_at", "monitor_tags"]),
-];
 
 /// The text of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,11 +128,24 @@ fn embedded() -> Vec<Source> {
 fn folder(dir: &Path) -> Result<Vec<Source>, Problems> {
     let mut sources: Vec<Source> = Vec::new();
     let mut problems = Vec::new();
+    // With templates that cannot be read, what they made would look as if it had gone.
+    let unreadable = |dir: &Path, error: std::io::Error| {
+        problem(&dir.display().to_string(), None, format!("cannot be read: {error}"))
+    };
+    if let Err(error) = std::fs::read_dir(dir) {
+        problems.push(unreadable(dir, error));
+    }
     for (name, kind) in FOLDERS {
         let dir = dir.join(name);
-        // A folder that is not there holds nothing.
-        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
-        let mut paths: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        let read = || std::fs::read_dir(&dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+        let mut paths = match read() {
+            Ok(paths) => paths,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                problems.push(unreadable(&dir, error));
+                continue;
+            }
+        };
         paths.sort();
         for path in paths.into_iter().filter(|path| is_template(path)) {
             let file = path.display().to_string();
@@ -181,7 +174,8 @@ fn template(source: Source, faults: &mut Faults) -> Option<Template> {
     if key.is_empty() || !key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')) {
         faults.add("", "the name of a template takes a to z, 0 to 9 and `-`; rename the file");
     }
-    let mut body = match parse(&source.text, Path::new(&source.file).extension().is_some_and(|end| end == "json")) {
+    let is_json = Path::new(&source.file).extension().is_some_and(|end| end == "json");
+    let mut body = match parse(&source.text, is_json) {
         Ok(Value::Object(body)) => body,
         Ok(_) => {
             faults.add("", "has to be a mapping: Datadog's JSON of one object");
@@ -192,10 +186,13 @@ fn template(source: Source, faults: &mut Faults) -> Option<Template> {
             return None;
         }
     };
+    let is_export = is_json && !body.contains_key(HEADER);
     let header = Header::take(&mut body, faults);
-    let of_the_server = OF_THE_SERVER.iter().find(|(kind, _)| *kind == source.kind).map_or(&[][..], |(_, keys)| *keys);
-    body.retain(|key, _| !of_the_server.contains(&key.as_str()));
+    body.retain(|key, _| !SERVERS.contains(&key.as_str()));
     let mut body = Value::Object(body);
+    if is_export {
+        body = verbatim(&body);
+    }
     // What is exported may be one of ours.
     Mark::strip(source.kind, &mut body);
     join_block_lines(&mut body);

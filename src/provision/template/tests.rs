@@ -133,6 +133,36 @@ fn an_export_of_the_server_works_as_it_is() {
     assert!(templates.iter().all(|template| template.header.scope == Scope::Global));
 }
 
+/// Who writes no header means no template, and people do write `<<`.
+#[test]
+fn nothing_in_an_export_is_rendered() {
+    let text = "a << b <% c %> <# d";
+    let body = json!({"title": text, "layout_type": "ordered", "widgets": [{"definition": {"type": "note", "content": "<< x"}}]});
+    let export = body.to_string();
+    let templates = read(&[("dashboards/d.json", &export)], &[]).unwrap();
+    let mut faults = Faults::new("");
+    let rendered = Compiled::new(&engine(), &templates.used[0], &mut faults).render(&context(&json!({})), &mut faults);
+    assert_eq!((rendered, faults.problems().len()), (body.clone(), 0));
+    let mut template = body;
+    template["ddsync"] = json!({"scope": "global"});
+    assert!(problems(&[("dashboards/d.json", &template.to_string())]).contains("title: syntax error"));
+}
+
+#[test]
+fn what_cannot_be_read_is_not_taken_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |dir: &std::path::Path| {
+        Templates::load(&Settings { dir: Some(dir.to_owned()), ..Settings::default() })
+            .map_err(|error| error.to_string())
+    };
+    assert!(load(folder.path()).is_ok(), "a folder without templates");
+    let error = load(&folder.path().join("mistyped")).unwrap_err();
+    assert!(error.contains("mistyped: cannot be read: No such file"), "{error}");
+    std::fs::write(folder.path().join("monitors"), "no folder").unwrap();
+    let error = load(folder.path()).unwrap_err();
+    assert!(error.contains("monitors: cannot be read: Not a directory"), "{error}");
+}
+
 #[test]
 fn links_are_made_for_the_place_and_the_site() {
     assert_eq!(app("datadoghq.com"), "https://app.datadoghq.com");
