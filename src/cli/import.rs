@@ -8,12 +8,10 @@ use super::apply::{approve, carry_out, tell};
 use super::objects::{KindArg, PlanOptions, Work};
 use super::{CommandError, ConfigArgs, Outcome, print};
 use crate::config::settings::Settings;
-use crate::provision::apply::{Options, fetch};
-use crate::provision::desired::desired;
+use crate::provision::apply::{Options, fetch, wanted};
 use crate::provision::import::{template, yaml};
 use crate::provision::object::{Desired, Kind, Live, World};
 use crate::provision::plan::{self, Plan, Step, VERSION, adopt};
-use crate::provision::template::Templates;
 
 /// Characters of a template's key.
 const KEY: usize = 60;
@@ -63,27 +61,54 @@ pub(super) async fn run(args: &ImportArgs, verbose: u8) -> Outcome {
         approve(args.auto_approve, &format!("Let ddsync keep {kind} {id} as the template {key} says?"))?;
     }
     let path = write(&work.session.settings, kind, &key, &text)?;
-    print::line(format_args!("{kind} {id} is the template {}", path.display()));
+    let written = format!("{kind} {id} is the template {}", path.display());
     if !args.adopt {
+        print::line(written);
         return Ok(0);
     }
     let step = taken_over(&work, &key, &live).inspect_err(|_| {
         // With the template there, the next apply would make a second one.
         let _left = std::fs::remove_file(&path);
     })?;
+    print::line(written);
     let namespace = work.namespace().to_owned();
     let plan = Plan { version: VERSION, namespace, steps: vec![step], ..Plan::default() };
     let world = World::of(vec![live]);
-    let report = carry_out(&work, &plan, &world, Options::default()).await?;
-    Ok(u8::from(tell(&report)))
+    let report = carry_out(&work, &plan, &world, Options::default()).await;
+    if !report.as_ref().is_ok_and(|report| report.failed.is_empty() && report.skipped.is_empty()) {
+        take_back(&work, kind, &id, &path).await;
+    }
+    Ok(u8::from(tell(&report?)))
+}
+
+/// Deletes the template of an object that did not become ours: with it there, the next apply would make a second one. An
+/// answer that was lost says nothing, so Datadog is asked.
+async fn take_back(work: &Work, kind: Kind, id: &str, path: &Path) {
+    let session = work.datadog();
+    let fetched = tokio::select! {
+        fetched = fetch(&session, kind, id) => fetched.map_err(|error| error.to_string()),
+        _ = tokio::signal::ctrl_c() => Err("stopped".to_owned()),
+    };
+    let path = path.display();
+    match fetched {
+        Ok(Some(live)) if live.mark.is_some() => print::note(format_args!("{kind} {id} is ours, and {path} stays")),
+        Ok(_) => match std::fs::remove_file(path.to_string()) {
+            Ok(()) => print::note(format_args!("{kind} {id} is not ours, and {path} is deleted again")),
+            Err(error) => {
+                print::warning(format_args!("delete {path}, or the next apply makes a second {kind}: {error}"))
+            }
+        },
+        Err(error) => print::warning(format_args!(
+            "whether {kind} {id} is ours now is not known ({error}): if `ddsync plan` would create it, delete {path}"
+        )),
+    }
 }
 
 /// What gives the object our mark; its next plan is empty.
 fn taken_over(work: &Work, key: &str, live: &Live) -> Result<Step, CommandError> {
     let settings = &work.session.settings;
-    let templates = Templates::load(&settings.templates).map_err(CommandError::Configuration)?;
     // A template made of one object is about no pipeline.
-    let objects = desired(&templates, &[], &[], settings).map_err(CommandError::Configuration)?.objects;
+    let objects = wanted(settings, &[], &[], &work.metrics)?.0.objects;
     let refuse = || {
         let Live { kind, id, .. } = live;
         CommandError::Failed(format!("{kind} {id} cannot be taken over: its template makes no object"))

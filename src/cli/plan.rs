@@ -21,7 +21,7 @@ pub(super) struct PlanArgs {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Leave with 0 when nothing would change and with 2 when something would.
+    /// Leave with 0 when all is as it should be, with 2 when something is not, and with 1 after an error.
     #[arg(long)]
     detailed_exitcode: bool,
     /// Write the plan to this file too, for `ddsync apply --plan`.
@@ -38,6 +38,14 @@ struct Shown<'a> {
 }
 
 pub(super) async fn run(args: &PlanArgs, verbose: u8) -> Outcome {
+    match plan(args, verbose).await {
+        // 2 says that something would change, so a mistake in a file cannot say it too.
+        Err(error) if args.detailed_exitcode => Err(CommandError::Failed(error.to_string())),
+        outcome => outcome,
+    }
+}
+
+async fn plan(args: &PlanArgs, verbose: u8) -> Outcome {
     let work = Work::open(&args.config.config, verbose)?;
     let plan = work.prepare(&args.options).await?.plan;
     if let Some(path) = &args.out {
@@ -52,5 +60,5 @@ pub(super) async fn run(args: &PlanArgs, verbose: u8) -> Outcome {
             print::note(format_args!("ddsync apply --plan {} does exactly this", path.display()));
         }
     }
-    Ok(if args.detailed_exitcode && !plan.is_empty() { CHANGES } else { 0 })
+    Ok(if args.detailed_exitcode && !plan.steps.is_empty() { CHANGES } else { 0 })
 }

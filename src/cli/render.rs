@@ -1,13 +1,12 @@
-//! `ddsync render`: the JSON that a template would send.
+//! `ddsync render`: the JSON that a template would send. Ids that Datadog gives stand as `<ref:..>` in it.
 
 use clap::Args;
-use serde::Serialize;
-use serde_json::Value;
 
 use super::objects::found;
 use super::session::Session;
 use super::{CommandError, ConfigArgs, Outcome, print};
 use crate::provision::desired::render;
+use crate::provision::object::Mark;
 use crate::provision::template::Templates;
 
 #[derive(Debug, Args)]
@@ -17,17 +16,9 @@ pub(super) struct RenderArgs {
     /// The template's key, such as `oldest-request-age`.
     #[arg(value_name = "TEMPLATE")]
     template: String,
-    /// For this pipeline.
+    /// For this pipeline alone.
     #[arg(long, value_name = "NAME")]
-    pipeline: String,
-}
-
-/// One object of `render`'s list.
-#[derive(Serialize)]
-struct Rendered {
-    kind: &'static str,
-    identity: String,
-    body: Value,
+    pipeline: Option<String>,
 }
 
 pub(super) async fn run(args: &RenderArgs, verbose: u8) -> Outcome {
@@ -35,13 +26,17 @@ pub(super) async fn run(args: &RenderArgs, verbose: u8) -> Outcome {
     let templates = Templates::load(&session.settings.templates).map_err(CommandError::Configuration)?;
     let found = found(&session).await?;
     let settings = &session.settings;
-    let objects = render(&templates, &found.pipelines, &found.resources, settings, &args.template, &args.pipeline);
-    let objects = objects.map_err(CommandError::Configuration)?;
-    let rendered = objects.into_iter().map(|object| Rendered {
-        kind: object.kind.word(),
-        identity: object.identity.to_string(),
-        body: object.body,
-    });
-    print::json(&rendered.collect::<Vec<_>>());
+    let pipeline = args.pipeline.as_deref();
+    let objects = render(&templates, &found.pipelines, &found.resources, settings, &args.template, pipeline);
+    let mut objects = objects.map_err(CommandError::Configuration)?;
+    for object in &mut objects {
+        let (namespace, identity) = (settings.provision.namespace.clone(), object.identity.clone());
+        let mark = Mark { namespace, identity, digest: object.digest(), gone_since: None, owned: None };
+        mark.write(object.kind, &mut object.body);
+    }
+    if objects.is_empty() {
+        print::note("nothing that is deployed has an object of this template");
+    }
+    print::json(&objects);
     Ok(0)
 }

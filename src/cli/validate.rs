@@ -7,7 +7,8 @@ use super::session::settings;
 use super::{CommandError, ConfigArgs, Outcome, print};
 use crate::agent::known_metrics;
 use crate::config::Settings;
-use crate::provision::apply::{refused_monitors, wanted};
+use crate::provision::apply::{refused_monitors, told, wanted};
+use crate::provision::lint::Rule;
 use crate::provision::object::Kind;
 use crate::provision::plan::{Action, Step};
 use crate::provision::sample::sample;
@@ -49,10 +50,11 @@ pub(super) async fn run(args: &ValidateArgs, verbose: u8) -> Outcome {
 /// Renders every template for a pipeline of every kind and looks at what comes of it; how many objects that are.
 fn templates(settings: &Settings) -> Result<usize, CommandError> {
     let (pipelines, resources) = sample(&settings.tags);
-    let wanted = wanted(settings, &pipelines, &resources, &known_metrics(settings))?;
-    // What the sample has no route for says nothing about the real pipelines.
-    for finding in wanted.findings.iter().filter(|finding| !finding.to_lowercase().contains("sample")) {
-        print::warning(finding);
+    let (wanted, mut lint) = wanted(settings, &pipelines, &resources, &known_metrics(settings))?;
+    // The sample's team has no route; that says nothing about the real ones, and nor do findings about the sample.
+    lint.retain(|finding| finding.rule != Rule::NoHandle);
+    for line in wanted.remarks.into_iter().chain(told(&lint)) {
+        print::warning(line);
     }
     Ok(wanted.objects.len())
 }

@@ -27,8 +27,17 @@ use refs::References;
 pub struct Wanted {
     /// In the order of kinds and templates.
     pub objects: Vec<Desired>,
-    /// A line each, in order. Untrusted values in them are quoted and cut.
+    /// Of what is deployed, a line each, in order. Untrusted values in them are quoted and cut.
     pub findings: Vec<String>,
+    /// Of the settings, whatever is deployed, in the same way.
+    pub remarks: Vec<String>,
+}
+
+/// Lines of [`Wanted`] as they come.
+#[derive(Default)]
+struct Findings {
+    deployed: BTreeSet<String>,
+    settings: BTreeSet<String>,
 }
 
 /// One object before it is rendered.
@@ -51,8 +60,7 @@ pub fn desired(
     make(templates, pipelines, resources, settings, &|_, _| true)
 }
 
-/// The objects of one template, whatever its kind: those of one pipeline as its tag or name says, when the template is
-/// about pipelines.
+/// The objects of one template, whatever its kind; when the template is about pipelines and one is named, those of that.
 ///
 /// # Errors
 /// When there is no such template or pipeline, and every problem of the template.
@@ -62,18 +70,20 @@ pub fn render(
     resources: &[Resource],
     settings: &Settings,
     template: &str,
-    pipeline: &str,
+    pipeline: Option<&str>,
 ) -> Result<Vec<Desired>, Problems> {
     if !templates.iter().any(|known| known.key == template) {
         return Err(no_such("template", template, templates.iter().map(|known| known.key.as_str())));
     }
-    if !pipelines.iter().any(|known| merge::value_of("pipeline", &known.name) == merge::value_of("pipeline", pipeline))
+    let wanted = pipeline.map(|name| merge::value_of("pipeline", name));
+    let is_wanted = |tag: &str| wanted.as_deref().is_none_or(|wanted| wanted == tag);
+    if let Some(name) = pipeline
+        && !pipelines.iter().any(|known| is_wanted(&merge::value_of("pipeline", &known.name)))
     {
-        return Err(no_such("pipeline", pipeline, pipelines.iter().map(|known| known.name.as_str())));
+        return Err(no_such("pipeline", name, pipelines.iter().map(|known| known.name.as_str())));
     }
-    let wanted = merge::value_of("pipeline", pipeline);
     let chosen = |of: &Template, about: &About<'_>| {
-        of.key == template && about.pipeline.is_none_or(|merged| merged.tag == wanted)
+        of.key == template && about.pipeline.is_none_or(|merged| is_wanted(&merged.tag))
     };
     make(templates, pipelines, resources, settings, &chosen).map(|wanted| wanted.objects)
 }
@@ -91,8 +101,8 @@ fn make(
     settings: &Settings,
     chosen: &dyn Fn(&Template, &About<'_>) -> bool,
 ) -> Result<Wanted, Problems> {
-    let mut findings = BTreeSet::new();
-    let merged = merge::merge(pipelines, resources, &mut findings);
+    let mut findings = Findings::default();
+    let merged = merge::merge(pipelines, resources, &mut findings.deployed);
     let company = Company::new(&merged, settings, &mut findings);
     let overrides = Overrides::new(templates, settings);
     overrides.unknown(templates, &merged, &mut findings);
@@ -135,7 +145,8 @@ fn make(
         objects.push(Desired { kind: template.kind, identity, body });
     }
     failures.check()?;
-    Ok(Wanted { objects, findings: findings.into_iter().collect() })
+    let Findings { deployed, settings } = findings;
+    Ok(Wanted { objects, findings: deployed.into_iter().collect(), remarks: settings.into_iter().collect() })
 }
 
 /// Monitors and SLOs say whose they are; a dashboard takes no tags but `team:`, and only when its template asks.

@@ -2,6 +2,7 @@
 
 mod failures;
 mod files;
+mod outcomes;
 mod pages;
 mod screens;
 

@@ -72,7 +72,9 @@ pub enum PrepareError {
 /// [`PrepareError`]; nothing was written.
 pub async fn prepare(session: &Session<'_>, inputs: Inputs<'_>) -> Result<Prepared, PrepareError> {
     let Inputs { settings, pipelines, resources, metrics, cache, mut options } = inputs;
-    let Wanted { objects, mut findings } = wanted(settings, pipelines, resources, metrics)?;
+    let (Wanted { objects, mut findings, remarks }, lint) = wanted(settings, pipelines, resources, metrics)?;
+    findings.extend(remarks);
+    findings.extend(told(&lint));
     let world = look(session, &options.namespace, cache).await?;
     let mut plan = plan::plan(&objects, &world, &options)?;
     options.undeletable = held(session, &plan).await?;
@@ -86,7 +88,7 @@ pub async fn prepare(session: &Session<'_>, inputs: Inputs<'_>) -> Result<Prepar
     Ok(Prepared { plan, world })
 }
 
-/// What should be there; warnings of the lint are among its findings.
+/// What should be there, and what the lint says of it that is no error.
 ///
 /// # Errors
 /// When templates cannot be read or rendered, or the lint finds errors.
@@ -95,9 +97,9 @@ pub fn wanted(
     pipelines: &[Pipeline],
     resources: &[Resource],
     metrics: &Metrics,
-) -> Result<Wanted, PrepareError> {
+) -> Result<(Wanted, Vec<Finding>), PrepareError> {
     let templates = Templates::load(&settings.templates).map_err(PrepareError::Templates)?;
-    let mut wanted = desired(&templates, pipelines, resources, settings).map_err(PrepareError::Templates)?;
+    let wanted = desired(&templates, pipelines, resources, settings).map_err(PrepareError::Templates)?;
     let (errors, others): (Vec<Finding>, Vec<Finding>) =
         lint(&wanted.objects, metrics).into_iter().partition(|finding| finding.level == Level::Error);
     if !errors.is_empty() {
@@ -105,10 +107,8 @@ pub fn wanted(
     }
     // Without routes that is said once, and not of each monitor again.
     let silent = settings.routes.is_empty();
-    let others: Vec<Finding> =
-        others.into_iter().filter(|finding| !(silent && finding.rule == Rule::NoHandle)).collect();
-    wanted.findings.extend(told(&others));
-    Ok(wanted)
+    let others = others.into_iter().filter(|finding| !(silent && finding.rule == Rule::NoHandle));
+    Ok((wanted, others.collect()))
 }
 
 /// What Datadog refuses of the monitors that a plan would write, by its words; and how many were asked about. Those with a

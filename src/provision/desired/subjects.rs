@@ -1,12 +1,13 @@
 //! What objects can be about, and what expressions can name for each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::value::Value as Context;
 use serde_json::{Value, json};
 
 use crate::config::settings::Settings;
+use crate::provision::desired::Findings;
 use crate::provision::desired::merge::{Merged, MergedStage, value_of};
 use crate::provision::desired::refs::Around;
 use crate::provision::desired::values::{Overrides, Values};
@@ -53,10 +54,12 @@ struct Known<'a> {
 }
 
 impl<'a> Company<'a> {
-    pub(super) fn new(merged: &'a [Merged], settings: &Settings, findings: &mut BTreeSet<String>) -> Self {
+    pub(super) fn new(merged: &'a [Merged], settings: &Settings, findings: &mut Findings) -> Self {
         let desk = Desk { settings, silent: settings.routes.is_empty() };
         if desk.silent {
-            findings.insert("no `routes` are configured: nobody is told of any alert; add `routes.default`".to_owned());
+            findings
+                .settings
+                .insert("no `routes` are configured: nobody is told of any alert; add `routes.default`".to_owned());
         }
         let is_production = |merged: &Merged| settings.provision.is_production(&merged.environment);
         let pipelines = merged.iter().map(|merged| {
@@ -106,7 +109,7 @@ impl<'a> Company<'a> {
         &self,
         template: &Template,
         overrides: &Overrides<'a>,
-        findings: &mut BTreeSet<String>,
+        findings: &mut Findings,
     ) -> Vec<About<'a>> {
         let wanted = |environment: &str| {
             let tags = template.header.environments.as_ref();
@@ -162,12 +165,7 @@ impl<'a> Company<'a> {
 
 impl<'a> Known<'a> {
     /// The pipeline as a whole, and each stage that has values of its own.
-    fn subjects(
-        &self,
-        template: &Template,
-        overrides: &Overrides<'a>,
-        findings: &mut BTreeSet<String>,
-    ) -> Vec<About<'a>> {
+    fn subjects(&self, template: &Template, overrides: &Overrides<'a>, findings: &mut Findings) -> Vec<About<'a>> {
         let split = overrides.of_pipeline(template, self.merged, findings);
         let is_split = |stage: &MergedStage| split.own.iter().any(|(own, _)| own.tag == stage.tag);
         let shared = split.shared.as_ref().map(|values| {
@@ -222,17 +220,17 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn address(&self, who: Owner<'_>, production: bool, shown: &str, findings: &mut BTreeSet<String>) -> Address {
+    fn address(&self, who: Owner<'_>, production: bool, shown: &str, findings: &mut Findings) -> Address {
         let (route, missing) = choose(&self.settings.routes, who);
         if !self.silent {
             if who.team.is_none() && who.owner.is_none() {
-                findings.insert(format!(
+                findings.deployed.insert(format!(
                     "{shown} has no team; its alerts take the route of the environment, or the default"
                 ));
             }
-            findings.extend(missing.owner.map(|owner| format!("{shown}: {owner}")));
-            findings.extend(missing.team);
-            findings.extend(gap(route, production));
+            findings.deployed.extend(missing.owner.map(|owner| format!("{shown}: {owner}")));
+            findings.deployed.extend(missing.team);
+            findings.settings.extend(gap(route, production));
         }
         address(route, production)
     }

@@ -160,8 +160,8 @@ fn a_pipeline_without_name_or_environment_still_has_its_objects() {
     );
     assert_eq!(names(&wanted), ["monitor m/pipeline/none/none"]);
     assert_eq!(wanted.objects[0].body, json!({"name": "日本", "tags": ["pipeline:none", "environment:none"]}));
+    assert_eq!(wanted.remarks, ["no `routes` are configured: nobody is told of any alert; add `routes.default`"]);
     insta::assert_snapshot!(wanted.findings.join("\n"), @r#"
-    no `routes` are configured: nobody is told of any alert; add `routes.default`
     pipeline "日本" of "none" has no environment that Datadog can store; its objects are about `environment:none`
     pipeline "日本" of "none" has no name that Datadog can store; its objects are about `pipeline:none`
     "#);
@@ -226,8 +226,9 @@ fn one_template_is_rendered_for_one_pipeline() {
     let mut resources = lease();
     resources.push(endpoint("b", true, &[("pipeline", "Mail")]));
     let World { pipelines, resources } = World::of(resources);
-    let rendered =
-        |template, pipeline| render(&templates(&files), &pipelines, &resources, &settings(""), template, pipeline);
+    let rendered = |template, pipeline| {
+        render(&templates(&files), &pipelines, &resources, &settings(""), template, Some(pipeline))
+    };
     let identities: Vec<String> = rendered("m", "lease").unwrap().iter().map(|one| one.identity.to_string()).collect();
     assert_eq!(identities, ["m/pipeline/lease/data_prod", "m/global"]);
     let errors = [rendered("n", "lease"), rendered("m", "lese"), rendered("broken", "lease")]

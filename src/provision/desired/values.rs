@@ -8,6 +8,7 @@ use crate::config::nearest;
 use crate::config::settings::Settings;
 use crate::model::pipeline::quoted;
 use crate::model::tag::tag;
+use crate::provision::desired::Findings;
 use crate::provision::desired::merge::{Merged, MergedStage};
 use crate::provision::template::{Template, Templates, Variable};
 
@@ -42,7 +43,7 @@ impl<'a> Overrides<'a> {
     }
 
     /// Names in the configuration and in tags that no template knows.
-    pub(super) fn unknown(&self, templates: &Templates, pipelines: &[Merged], findings: &mut BTreeSet<String>) {
+    pub(super) fn unknown(&self, templates: &Templates, pipelines: &[Merged], findings: &mut Findings) {
         let known = |name: &str| templates.variables.contains(name);
         let hint = |name: &str| match nearest(name, templates.variables.iter().map(String::as_str)) {
             Some(near) => format!("; did you mean `{near}`?"),
@@ -52,11 +53,12 @@ impl<'a> Overrides<'a> {
             let is_there = || pipelines.iter().any(|merged| same_pipeline(merged, pipeline));
             if pipeline != ALL && !is_there() {
                 findings
+                    .deployed
                     .insert(format!("`templates.variables` names {}, and there is no such pipeline", quoted(pipeline)));
             }
             for name in values.keys().filter(|name| !known(name)) {
                 let (pipeline, hint) = (quoted(pipeline), hint(name));
-                findings.insert(format!(
+                findings.settings.insert(format!(
                     "`templates.variables` has {} for {pipeline}, and no template has it{hint}",
                     quoted(name)
                 ));
@@ -67,21 +69,20 @@ impl<'a> Overrides<'a> {
         {
             for (name, value) in stage.overrides.iter().filter(|(name, _)| !known(name)) {
                 let (place, hint) = (self.place(merged, stage, name), hint(name));
-                findings.insert(format!("{place} is {}, and no template has such a variable{hint}", quoted(value)));
+                findings
+                    .deployed
+                    .insert(format!("{place} is {}, and no template has such a variable{hint}", quoted(value)));
             }
         }
         for name in &templates.unknown {
-            findings.insert(format!("`templates.disable` names {}, and there is no such template", quoted(name)));
+            findings
+                .settings
+                .insert(format!("`templates.disable` names {}, and there is no such template", quoted(name)));
         }
     }
 
     /// Defaults, then the configuration for all pipelines, then that for this one.
-    pub(super) fn configured(
-        &self,
-        template: &Template,
-        pipeline: Option<&Merged>,
-        findings: &mut BTreeSet<String>,
-    ) -> Values {
+    pub(super) fn configured(&self, template: &Template, pipeline: Option<&Merged>, findings: &mut Findings) -> Values {
         let defaults = template.header.variables.iter();
         let mut values: Values = defaults.map(|(name, variable)| (name.clone(), variable.default.clone())).collect();
         let all = self.settings.templates.variables.iter().filter(|(name, _)| *name == ALL);
@@ -100,7 +101,7 @@ impl<'a> Overrides<'a> {
                     *current = value;
                 } else {
                     let place = format!("{} for {} in `templates.variables`", quoted(name), quoted(scope));
-                    findings.insert(rejected(&place, &value_text(value), variable, current));
+                    findings.settings.insert(rejected(&place, &value_text(value), variable, current));
                 }
             }
         }
@@ -109,12 +110,7 @@ impl<'a> Overrides<'a> {
 
     /// The configuration's values, then those of tags: a stage that overrides one has an object of its own, when the
     /// template allows for it; else a value counts when all stages agree on it.
-    pub(super) fn of_pipeline(
-        &self,
-        template: &Template,
-        pipeline: &'a Merged,
-        findings: &mut BTreeSet<String>,
-    ) -> Split<'a> {
+    pub(super) fn of_pipeline(&self, template: &Template, pipeline: &'a Merged, findings: &mut Findings) -> Split<'a> {
         let configured = self.configured(template, Some(pipeline), findings);
         let mut by_stage: Vec<(&MergedStage, Values)> = Vec::new();
         for stage in &pipeline.stages {
@@ -128,7 +124,7 @@ impl<'a> Overrides<'a> {
                         own.insert(name.clone(), value);
                     }
                     None => {
-                        findings.insert(rejected(&self.place(pipeline, stage, name), text, variable, current));
+                        findings.deployed.insert(rejected(&self.place(pipeline, stage, name), text, variable, current));
                     }
                 }
             }
@@ -150,7 +146,7 @@ impl<'a> Overrides<'a> {
         mut values: Values,
         pipeline: &Merged,
         by_stage: &[(&MergedStage, Values)],
-        findings: &mut BTreeSet<String>,
+        findings: &mut Findings,
     ) -> Values {
         for (name, current) in &mut values {
             let said: Vec<Option<&Value>> = by_stage.iter().map(|(_, own)| own.get(name)).collect();
@@ -161,7 +157,7 @@ impl<'a> Overrides<'a> {
                     for (stage, _) in by_stage.iter().filter(|(_, own)| own.contains_key(name)) {
                         let place = self.place(pipeline, stage, name);
                         let (text, used) = (quoted(&stage.overrides[name]), value_text(current));
-                        findings.insert(format!(
+                        findings.deployed.insert(format!(
                             "{place} is {text} and has no effect, since no template that uses it is made for one stage and \
                              other stages do not say the same; {} is used",
                             quoted(&used)

@@ -60,7 +60,8 @@ fn the_default_gives_way_to_the_configuration_and_that_to_tags() {
             &templates(&[(Kind::Monitor, "age", AGE)]),
             &settings(&format!("{ROUTES}templates: {{variables: {variables}}}")),
         );
-        (wanted.objects.iter().map(|object| object.body["age"].as_i64().unwrap()).collect::<Vec<_>>(), wanted.findings)
+        let ages = wanted.objects.iter().map(|object| object.body["age"].as_i64().unwrap()).collect::<Vec<_>>();
+        (ages, [wanted.remarks, wanted.findings].concat())
     };
     assert_eq!(made("{}"), (vec![900, 1800], vec![]));
     assert_eq!(made("{'*': {max_age_seconds: 700}}"), (vec![700, 1800], vec![]));

@@ -1,0 +1,119 @@
+//! How commands end: exit codes, what stays behind, and what is asked first.
+
+use ddsync::sim::{Fault, ObjectKind, Rule};
+use serde_json::{Value, json};
+
+use super::{FEW, ROUTES, applied, by_hand, edit, line, object, routed, seen};
+use crate::scene::Scene;
+
+/// What cannot be changed is told beside what was done, and the command has failed.
+#[tokio::test]
+async fn what_is_blocked_does_not_hide_what_is_done() {
+    let scene = routed().await;
+    applied(&scene, &FEW).await;
+    edit(&scene, ObjectKind::Monitor, "Lease (data_prod): requests fail", "/type", json!("log alert"));
+    let plan = scene.run(&line(&[&["plan", "--detailed-exitcode"], &FEW])).await;
+    assert_eq!(plan.code, Some(2), "something is not as it should be: {}", plan.whole());
+    let more = line(&[&["apply", "--auto-approve"], &FEW, &["--only", "stuck-without-capacity"]]);
+    let apply = scene.run(&more).await;
+    insta::assert_snapshot!("blocked_and_done", seen(&apply));
+    assert_eq!(apply.code, Some(1));
+}
+
+#[tokio::test]
+async fn a_mistake_is_no_change() {
+    let mut scene = routed().await;
+    scene.config.push_str("templates: {variables: {Lease: {max: [}}}\n");
+    assert_eq!(scene.run(&["plan", "--detailed-exitcode"]).await.code, Some(1));
+    assert_eq!(scene.run(&["plan"]).await.code, Some(2));
+}
+
+/// The answer is lost and what was asked for is done, or not: the template is there when the object is ours.
+#[tokio::test]
+async fn a_template_stays_with_what_is_taken_over() {
+    for (fault, stays) in [(Fault::LostAnswer, true), (Fault::ServerError(500), false)] {
+        let mut scene = Scene::at_rate(3600.0).await;
+        scene.config.push_str(ROUTES);
+        scene.config.push_str("templates: {dir: ./templates}\n");
+        std::fs::create_dir_all(scene.path("templates")).expect("a folder");
+        let monitor = scene.sim.create_by_hand(ObjectKind::Monitor, by_hand()).expect("it is made");
+        scene.sim.faults().add(Rule::new("datadog", fault).on("update_monitor"));
+        let import = ["import", &monitor, "--as", "front-door", "--adopt", "--auto-approve"];
+        let screen = scene.run(&import).await;
+        assert_eq!(screen.code, Some(1), "{}", screen.whole());
+        assert_eq!(scene.path("templates/monitors/front-door.yaml").exists(), stays, "{}", screen.whole());
+        let words = if stays { "is ours, and" } else { "is not ours, and" };
+        assert!(screen.whole().contains(words), "{}", screen.whole());
+        scene.sim.faults().clear();
+        applied(&scene, &["--only", "front-door"]).await;
+        assert_eq!(scene.sim.objects(ObjectKind::Monitor).len(), 1, "nothing is made a second time");
+    }
+}
+
+/// A monitor that could not do what it is there for would stand in the way of every plan.
+#[tokio::test]
+async fn what_the_lint_refuses_is_not_taken_over() {
+    let mut scene = routed().await;
+    scene.config.push_str("templates: {dir: ./templates}\n");
+    std::fs::create_dir_all(scene.path("templates")).expect("a folder");
+    let mut monitor = by_hand();
+    monitor["message"] = json!("{{#is_alert}}Something is wrong. @slack-ml");
+    let monitor = scene.sim.create_by_hand(ObjectKind::Monitor, monitor).expect("it is made");
+    let screen = scene.run(&["import", &monitor, "--as", "odd", "--adopt", "--auto-approve"]).await;
+    insta::assert_snapshot!("import_lint", seen(&screen));
+    assert!(!scene.path("templates/monitors/odd.yaml").exists());
+    assert_eq!(scene.run(&["plan", "--only", "success"]).await.code, Some(0));
+}
+
+/// Nobody is there to say yes.
+#[tokio::test]
+async fn what_writes_asks_first() {
+    let scene = routed().await;
+    applied(&scene, &FEW).await;
+    let destroyed = line(&[&["destroy", "--auto-approve", "--backup", "backup.json"], &super::LEASE]);
+    scene.run(&destroyed).await;
+    let count = scene.sim.writes();
+    for command in [&["restore", "backup.json"][..], &["page", "test", "--team", "docs"]] {
+        let screen = scene.run(command).await;
+        assert_eq!(screen.code, Some(1), "{}", screen.whole());
+        assert!(screen.stderr.contains("run with --auto-approve"), "{}", screen.whole());
+    }
+    assert_eq!(scene.sim.writes(), count, "nothing is written");
+}
+
+/// What the templates that are about pipelines do not say well is told with no pipeline there.
+#[tokio::test]
+async fn warnings_about_templates_of_pipelines() {
+    let mut scene = routed().await;
+    scene.config.push_str("templates: {dir: ./templates, disable: [nothing], variables: {all: {nothing: 1}}}\n");
+    std::fs::create_dir_all(scene.path("templates/monitors")).expect("a folder");
+    let text = "ddsync: {scope: pipeline}\nname: \"<< pipeline.name >>\"\ntype: query alert\n\
+        query: \"avg(last_5m):avg:mlpipeline.endpoint.backlog_per_instance.avg{<< filter >>} > 5\"\nmessage: \"Look. << notify >>\"\n\
+        options: {thresholds: {critical: 5}}\n";
+    std::fs::write(scene.path("templates/monitors/terse.yaml"), text).expect("it is written");
+    let screen = scene.run(&["validate"]).await;
+    insta::assert_snapshot!("templates_warnings", screen.whole());
+    assert_eq!(screen.code, Some(0));
+}
+
+/// All objects of a template, as they are sent: with the mark.
+#[tokio::test]
+async fn rendered_without_a_pipeline() {
+    let scene = routed().await;
+    let fleet = scene.run(&["render", "fleet"]).await.json();
+    let description = fleet[0]["body"]["description"].as_str().expect("a text");
+    assert!(description.contains("[ddsync namespace=main key=fleet/global"), "{description}");
+    let all = scene.run(&["render", "success"]).await.json();
+    let one = scene.run(&["render", "success", "--pipeline", "Lease"]).await.json();
+    let (all, one) = (all.as_array().expect("a list"), one.as_array().expect("a list"));
+    assert!(all.len() > one.len() && one.iter().all(|object| all.contains(object)), "{all:?}");
+    applied(&scene, &FEW).await;
+    let live = object(&scene, ObjectKind::Slo, "Lease (data_prod)");
+    let sent = one.iter().find(|object| object["identity"] == "success/pipeline/lease/data_prod").expect("it is there");
+    let tags = |body: &Value| {
+        let mut tags: Vec<String> = body["tags"].as_array().expect("tags").iter().map(Value::to_string).collect();
+        tags.sort();
+        tags
+    };
+    assert_eq!(tags(&sent["body"]), tags(&live));
+}
