@@ -1,6 +1,7 @@
 //! `ddsync demo`: the daemon against a pretend company, both on this machine, over real HTTP.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use chrono::{DateTime, Utc};
 use indicatif::ProgressBar;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{CommandError, DemoArgs, Outcome, print, summary};
@@ -43,9 +45,9 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
     let (clock, length) = if args.serve { (Clock::real(), 0) } else { (Clock::scaled(origin, RATE), args.minutes) };
     let options = Options { seed: args.seed, clock, company: Company::Example, ..Options::default() };
     let sim = Sim::start(options).await.map_err(|error| failed("the pretend company cannot start", &error))?;
-    let folder = Folder::new().map_err(|error| failed("no temporary folder", &error))?;
-    let config = folder.0.join("ddsync.yaml");
-    let state = folder.0.join("state");
+    let folder = folder().map_err(|error| failed("no temporary folder", &error))?;
+    let config = folder.path().join("ddsync.yaml");
+    let state = folder.path().join("state");
     std::fs::write(&config, configuration(&sim, &state))
         .map_err(|error| failed("the configuration cannot be written", &error))?;
     if args.serve {
@@ -58,7 +60,7 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
             sim.datadog_url()
         ));
     }
-    let program = Program::new(&sim, &config, &folder.0)?;
+    let program = Program::new(&sim, &config, folder.path())?;
     let totals = daemon(&program, &sim, length).await?;
     if !args.json {
         tell(&totals, &sim);
@@ -245,27 +247,9 @@ fn failed(what: &str, error: &std::io::Error) -> CommandError {
     CommandError::Failed(format!("{what}: {error}"))
 }
 
-/// A folder that goes away with the demo.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        Self::named(&format!("ddsync-demo-{}-{:08x}", std::process::id(), rand::random::<u32>()))
-    }
-
-    /// In a folder that everybody may write to, a name may be taken by what leads elsewhere: it has to be new, and ours.
-    fn named(name: &str) -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(name);
-        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left behind is a few kilobytes in the folder for temporary files.
-        let _left = std::fs::remove_dir_all(&self.0);
-    }
+/// A folder that goes away with the demo, for this user alone.
+fn folder() -> std::io::Result<TempDir> {
+    tempfile::Builder::new().prefix("ddsync-demo-").permissions(Permissions::from_mode(0o700)).tempdir()
 }
 
 #[cfg(test)]
@@ -298,13 +282,12 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_new_and_nobody_elses() {
-        use std::os::unix::fs::PermissionsExt;
-
-        let folder = Folder::new().unwrap();
-        assert_eq!(std::fs::metadata(&folder.0).unwrap().permissions().mode() & 0o777, 0o700);
-        let name = folder.0.file_name().unwrap().to_str().unwrap();
-        assert_eq!(Folder::named(name).err().map(|error| error.kind()), Some(std::io::ErrorKind::AlreadyExists));
+    fn the_folder_is_nobody_elses_and_goes_away() {
+        let made = folder().unwrap();
+        let path = made.path().to_owned();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        drop(made);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{CommandError, Program};
 use crate::cli::print;
-use crate::provision::plan::Plan;
+use crate::provision::plan::{Action, Cause, Plan, Step};
 use crate::sim::{ObjectKind, Sim};
 
 /// Of which monitor somebody changes the threshold, and to what.
@@ -65,7 +65,8 @@ pub(super) async fn apply(program: &Program<'_>, sim: &Sim, quiet: bool) -> Resu
     say(
         "applied",
         &format!(
-            "{created} objects: {} dashboards, {} monitors, {} SLOs; each alert goes to the route of its team",
+            "{created} objects: {} dashboards, {} monitors, {} SLOs; production of team Docs pages @pagerduty-Docs, that of \
+             others @pagerduty-ml",
             applied.dashboards, applied.monitors, applied.slos
         ),
     );
@@ -85,13 +86,17 @@ pub(super) async fn apply(program: &Program<'_>, sim: &Sim, quiet: bool) -> Resu
     Ok(applied)
 }
 
-/// Applies until the plan is empty: the company lives on, and a pipeline may come or go meanwhile.
+/// The plan after an apply. The company lives on, and a pipeline may come or go meanwhile: only that is applied again.
 async fn settled(program: &Program<'_>) -> Result<Plan, CommandError> {
     let mut plan = Plan::default();
     for _attempt in 0..ATTEMPTS {
         program.text(&["apply", "--auto-approve"]).await?;
         plan = program.json::<Planned>(&["plan", "--json"]).await?.plan;
-        if plan.steps.is_empty() {
+        let deployed = |step: &Step| {
+            let Action::Update { cause, .. } = step.action else { return true };
+            matches!(cause, Cause::Gone | Cause::Back)
+        };
+        if plan.steps.is_empty() || !plan.steps.iter().all(deployed) {
             break;
         }
     }
