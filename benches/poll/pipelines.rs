@@ -85,7 +85,7 @@ fn described(kind: EndpointKind) -> Endpoint {
 /// no other.
 pub(crate) fn choose(settings: &mut Settings, per_pipeline: &[(Kind, usize)]) -> Result<()> {
     let (pipelines, resources) = pipelines(settings, 1);
-    let wanted = wanted(settings, &pipelines, &resources, &known_metrics(settings))?;
+    let (wanted, _) = wanted(settings, &pipelines, &resources, &known_metrics(settings))?;
     let is_about_it = |text: &str| text.contains("pipeline-0");
     let mut left: BTreeMap<Kind, usize> = per_pipeline.iter().copied().collect();
     let mut chosen = BTreeSet::new();

@@ -123,7 +123,7 @@ impl Planner {
     }
 
     fn offline(&self, world: &World) -> Result<Plan> {
-        let wanted = wanted(&self.settings, &self.pipelines, &self.resources, &self.metrics)?;
+        let (wanted, _) = wanted(&self.settings, &self.pipelines, &self.resources, &self.metrics)?;
         Ok(plan::plan(&wanted.objects, world, &self.options())?)
     }
 

@@ -125,7 +125,7 @@ pub(super) async fn carry_out(
 ) -> Result<Report, CommandError> {
     let bar = print::bar(plan.steps.len() as u64, "objects");
     let session = work.datadog();
-    let progress = |progress: Progress<'_>| bar.set_position(progress.finished as u64);
+    let progress = |progress: Progress| bar.set_position(progress.finished as u64);
     let report = tokio::select! {
         report = apply::execute(&session, plan, world, options, &progress) => Ok(report),
         _ = tokio::signal::ctrl_c() => Err(CommandError::Failed(

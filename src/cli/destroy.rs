@@ -84,7 +84,7 @@ pub(super) async fn restore(args: &RestoreArgs, verbose: u8) -> Outcome {
         Backup::from_json(&text).map_err(|error| CommandError::Failed(format!("{}: {error}", args.file.display())))?;
     approve(args.auto_approve, &format!("Put back what {} holds and Datadog does not have?", args.file.display()))?;
     let bar = print::bar(0, "objects");
-    let progress = |progress: Progress<'_>| {
+    let progress = |progress: Progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.finished as u64);
     };

@@ -12,6 +12,7 @@ use crate::provision::apply::{Options, fetch, wanted};
 use crate::provision::import::{template, yaml};
 use crate::provision::object::{Desired, Kind, Live, World};
 use crate::provision::plan::{self, Plan, Step, VERSION, adopt};
+use crate::provision::template::{folder_of, is_key};
 
 /// Characters of a template's key.
 const KEY: usize = 60;
@@ -89,17 +90,17 @@ async fn take_back(work: &Work, kind: Kind, id: &str, path: &Path) {
         fetched = fetch(&session, kind, id) => fetched.map_err(|error| error.to_string()),
         _ = tokio::signal::ctrl_c() => Err("stopped".to_owned()),
     };
-    let path = path.display();
+    let file = path.display();
     match fetched {
-        Ok(Some(live)) if live.mark.is_some() => print::note(format_args!("{kind} {id} is ours, and {path} stays")),
-        Ok(_) => match std::fs::remove_file(path.to_string()) {
-            Ok(()) => print::note(format_args!("{kind} {id} is not ours, and {path} is deleted again")),
+        Ok(Some(live)) if live.mark.is_some() => print::note(format_args!("{kind} {id} is ours, and {file} stays")),
+        Ok(_) => match std::fs::remove_file(path) {
+            Ok(()) => print::note(format_args!("{kind} {id} is not ours, and {file} is deleted again")),
             Err(error) => {
-                print::warning(format_args!("delete {path}, or the next apply makes a second {kind}: {error}"))
+                print::warning(format_args!("delete {file}, or the next apply makes a second {kind}: {error}"));
             }
         },
         Err(error) => print::warning(format_args!(
-            "whether {kind} {id} is ours now is not known ({error}): if `ddsync plan` would create it, delete {path}"
+            "whether {kind} {id} is ours now is not known ({error}): if `ddsync plan` would create it, delete {file}"
         )),
     }
 }
@@ -170,20 +171,14 @@ fn slug(title: &str) -> String {
 }
 
 fn write(settings: &Settings, kind: Kind, key: &str, text: &str) -> Result<PathBuf, CommandError> {
-    let legal = !key.is_empty() && key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-'));
-    if !legal {
+    if !is_key(key) {
         let key = print::printable(key);
         return Err(CommandError::Failed(format!("{key} is no key of a template: a to z, 0 to 9 and `-`")));
     }
     let Some(dir) = &settings.templates.dir else {
         return Err(CommandError::Failed("there is no folder to write into: set `templates.dir`".to_owned()));
     };
-    let folder = match kind {
-        Kind::Dashboard => "dashboards",
-        Kind::Monitor => "monitors",
-        Kind::Slo => "monitors/slos",
-    };
-    let path = dir.join(folder).join(format!("{key}.yaml"));
+    let path = dir.join(folder_of(kind)).join(format!("{key}.yaml"));
     let failed = |error: &std::io::Error| CommandError::file("the template", &path, error);
     if path.exists() {
         return Err(CommandError::Failed(format!(

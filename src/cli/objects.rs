@@ -138,16 +138,12 @@ impl Work {
     }
 
     pub(super) fn options(&self, options: &PlanOptions) -> Options {
-        let provision = &self.session.settings.provision;
         Options {
-            namespace: provision.namespace.clone(),
-            now: self.session.clock.now().timestamp(),
-            grace_seconds: i64::try_from(provision.grace.as_secs()).unwrap_or(i64::MAX),
             prune: options.prune,
             recreate: options.recreate,
             accept_shrunk: options.accept_shrunk_list,
             filter: options.filter.filter(),
-            ..Options::default()
+            ..Options::of(&self.session.settings.provision, self.session.clock.now().timestamp())
         }
     }
 

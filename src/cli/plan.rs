@@ -38,7 +38,7 @@ struct Shown<'a> {
 }
 
 pub(super) async fn run(args: &PlanArgs, verbose: u8) -> Outcome {
-    match plan(args, verbose).await {
+    match Box::pin(plan(args, verbose)).await {
         // 2 says that something would change, so a mistake in a file cannot say it too.
         Err(error) if args.detailed_exitcode => Err(CommandError::Failed(error.to_string())),
         outcome => outcome,

@@ -51,7 +51,7 @@ fn of_step(step: &Step) -> Row<'_> {
     let title = outline::title(&step.identity, &step.title).to_owned();
     let words = if words.is_empty() { words } else { format!("({words})") };
     let rest: Vec<String> = [title, words].into_iter().filter(|part| !part.is_empty()).collect();
-    let fields = if let Action::Update { fields, .. } = &step.action { fields.as_slice() } else { &[] };
+    let fields = step.fields();
     Row {
         kind: Some(step.kind),
         identity: &step.identity,

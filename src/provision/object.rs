@@ -124,12 +124,6 @@ impl Live {
         let mark = Mark::read(kind, &body);
         Some(Self { kind, id, body, mark })
     }
-
-    /// Tells whether it has changed since it was looked at.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        digest(&self.body)
-    }
 }
 
 /// What Datadog has that concerns us.

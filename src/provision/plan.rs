@@ -19,7 +19,7 @@ mod wave;
 pub use decide::{Options, adopt, plan};
 pub use file::Unreadable;
 pub use filter::{Choice, Filter};
-pub use mark::{fingerprint, recount};
+pub use mark::fingerprint;
 pub use summary::Summary;
 pub use vanish::destroy_plan;
 

@@ -21,7 +21,7 @@ mod variables;
 pub(super) use context::{app, context, furnish, pipeline_value, route_value, stage_value, vars_value};
 pub(super) use expand::Compiled;
 pub use header::{Header, Scope};
-pub use load::{Source, Templates};
+pub use load::{Source, Templates, folder_of, is_key};
 pub(super) use render::{Faults, engine};
 pub use text::safe_text;
 pub use variables::Variable;

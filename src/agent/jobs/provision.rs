@@ -27,14 +27,7 @@ impl Jobs {
         let session = Session::new(&self.datadog, &settings.datadog, self.clock, WITHIN);
         let metrics = known_metrics(settings);
         let cache = self.cache();
-        let provision = &settings.provision;
-        let options = plan::Options {
-            namespace: provision.namespace.clone(),
-            now: self.clock.now().timestamp(),
-            grace_seconds: i64::try_from(provision.grace.as_secs()).unwrap_or(i64::MAX),
-            prune: provision.prune,
-            ..plan::Options::default()
-        };
+        let options = plan::Options::of(&settings.provision, self.clock.now().timestamp());
         let (pipelines, resources) = (&pipelines, &resources);
         let inputs = Inputs { settings, pipelines, resources, metrics: &metrics, cache: cache.as_deref(), options };
         let prepared = prepare(&session, inputs).await.map_err(|error| of_prepare(&error))?;

@@ -79,7 +79,7 @@ pub fn backup(namespace: &str, world: &World, steps: &[Step]) -> Backup {
 pub async fn restore(
     session: &Session<'_>,
     backup: Backup,
-    progress: &(dyn Fn(Progress<'_>) + Send + Sync),
+    progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Report, SendError> {
     let Backup { namespace, objects, .. } = backup;
     let world = look(session, &namespace, None).await?;
@@ -132,7 +132,7 @@ pub async fn restore(
 /// refused when it is asked for again, so it is looked whether the dashboard is there.
 async fn undeleted(session: &Session<'_>, id: &str) -> Result<bool, SendError> {
     match session.persist(|| async move { session.client.restore_dashboards(&[id]).await }).await {
-        Ok(_) => Ok(true),
+        Ok(()) => Ok(true),
         Err(_) => Ok(fetch(session, Kind::Dashboard, id).await?.is_some()),
     }
 }

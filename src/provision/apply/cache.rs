@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 /// A file of another version is not read.
 const VERSION: u32 = 1;
@@ -63,30 +64,11 @@ pub(super) fn write<'a>(path: &Path, bodies: impl Iterator<Item = (&'a Value, &'
         Some((listed["id"].as_str()?, Entry { modified_at, body }))
     });
     let kept = Kept { version: VERSION, dashboards: dashboards.collect() };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or(Ok(()), std::fs::create_dir_all)?;
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = (|| {
-        let mut file = BufWriter::new(private(&temporary)?);
-        serde_json::to_writer(&mut file, &kept)?;
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        // The first error is the one to tell.
-        std::fs::remove_file(&temporary).ok();
-    }
-    written
-}
-
-fn private(path: &Path) -> io::Result<std::fs::File> {
-    // One that an earlier process left behind may have other rights.
-    std::fs::remove_file(path).ok();
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = BufWriter::new(NamedTempFile::new_in(folder)?);
+    serde_json::to_writer(&mut file, &kept)?;
+    file.into_inner()?.persist(path).map(drop).map_err(|error| error.error)
 }
 
 #[cfg(test)]

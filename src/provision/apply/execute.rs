@@ -36,15 +36,11 @@ pub struct Options {
 
 /// One more step is behind us.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress<'a> {
+pub struct Progress {
     /// Steps behind us, this one included.
     pub finished: usize,
     /// Steps in all.
     pub total: usize,
-    /// This one.
-    pub step: &'a Step,
-    /// Whether it was carried out.
-    pub ok: bool,
 }
 
 /// Carries out `plan`, which was made on `world`, and says what became of every step. It never makes a thing twice, and
@@ -54,7 +50,7 @@ pub async fn execute(
     plan: &Plan,
     world: &World,
     options: Options,
-    progress: &(dyn Fn(Progress<'_>) + Send + Sync),
+    progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Report {
     let run = Run::new(session, plan, world, options, progress);
     run.write_all().await;
@@ -66,7 +62,7 @@ struct Run<'a> {
     session: &'a Session<'a>,
     plan: &'a Plan,
     options: Options,
-    progress: &'a (dyn Fn(Progress<'_>) + Send + Sync),
+    progress: &'a (dyn Fn(Progress) + Send + Sync),
     leaving: HashSet<&'a str>,
     shared: Mutex<Shared>,
 }
@@ -116,7 +112,7 @@ impl<'a> Run<'a> {
         plan: &'a Plan,
         world: &'a World,
         options: Options,
-        progress: &'a (dyn Fn(Progress<'_>) + Send + Sync),
+        progress: &'a (dyn Fn(Progress) + Send + Sync),
     ) -> Self {
         let old = plan.steps.iter().filter_map(|step| match &step.action {
             Action::Recreate { id, .. } | Action::Delete { id, .. } => Some((step.kind, id.as_str())),
@@ -281,7 +277,7 @@ impl<'a> Run<'a> {
 
     /// What is sent for a step: every reference filled in, and in the fleet dashboard what is really owned.
     fn body(&self, step: &Step, body: &Value) -> Value {
-        let (mut body, missing) = self.with(|shared| (filled(body, &shared.ids).0, shared.missing.clone()));
+        let (mut body, missing) = self.with(|shared| (filled(step.kind, body, &shared.ids).0, shared.missing.clone()));
         if step.identity.template == FLEET
             && let Some(mut mark) = Mark::read(step.kind, &body)
             && let Some(owned) = &mut mark.owned
@@ -301,7 +297,7 @@ impl<'a> Run<'a> {
     fn open(&self, step: &Step) -> Vec<Key> {
         match &step.action {
             Action::Create { body } | Action::Update { body, .. } | Action::Recreate { body, .. } => {
-                self.with(|shared| filled(body, &shared.ids).1)
+                self.with(|shared| filled(step.kind, body, &shared.ids).1)
             }
             Action::Delete { .. } | Action::Blocked { .. } => Vec::new(),
         }
@@ -348,7 +344,7 @@ impl<'a> Run<'a> {
             }
             shared.report.done.len() + shared.report.failed.len() + shared.report.skipped.len()
         });
-        (self.progress)(Progress { finished, total: self.plan.steps.len(), step, ok });
+        (self.progress)(Progress { finished, total: self.plan.steps.len() });
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Shared) -> T) -> T {

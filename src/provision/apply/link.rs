@@ -1,17 +1,16 @@
 //! Where a person looks at an object.
 
 use crate::provision::object::Kind;
+use crate::provision::template::app;
 
 /// The address of an object in the web interface of `site`.
 #[must_use]
 pub fn link(site: &str, kind: Kind, id: &str) -> String {
-    // Sites of two labels have their interface at `app.`; in the others the first label is the interface.
-    // <https://docs.datadoghq.com/getting_started/site/>
-    let host = if site.matches('.').count() == 1 { format!("app.{site}") } else { site.to_owned() };
+    let app = app(site);
     match kind {
-        Kind::Monitor => format!("https://{host}/monitors/{id}"),
-        Kind::Slo => format!("https://{host}/slo?slo_id={id}"),
-        Kind::Dashboard => format!("https://{host}/dashboard/{id}"),
+        Kind::Monitor => format!("{app}/monitors/{id}"),
+        Kind::Slo => format!("{app}/slo?slo_id={id}"),
+        Kind::Dashboard => format!("{app}/dashboard/{id}"),
     }
 }
 

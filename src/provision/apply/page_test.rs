@@ -1,7 +1,6 @@
 //! Proves a route: a monitor of its own is made to alert and to recover, so that a person sees the page come and go.
 
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -81,20 +80,22 @@ pub async fn page_test(
     show: &(dyn Fn(&Shown) + Send + Sync),
 ) -> Vec<Shown> {
     let mut shown = Vec::new();
-    let made = Mutex::new(None);
     let mut note = |seen| {
-        if let Seen::Made { id } = &seen {
-            *made.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
-        }
         let step = Shown { seen, at: session.clock.now() };
         show(&step);
         shown.push(step);
     };
-    if let Err(reason) = fire_and_release(session, test, patience, &mut note).await {
+    // A lost answer ends the test: what may have been made is cleaned up.
+    let made = session.once(session.client.create(Objects::Monitors, &monitor(test))).await;
+    let made = made.map(|body| body["id"].to_string()).inspect(|id| note(Seen::Made { id: id.clone() }));
+    let ended = match &made {
+        Ok(id) => fire_and_release(session, test, id, patience, &mut note).await,
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(reason) = ended {
         note(Seen::Failed(reason));
     }
-    let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let removed = match made {
+    let removed = match made.ok() {
         Some(id) => remove(session, &id).await.map(|()| 1),
         // Perhaps it was made and nobody told us.
         None => cleanup(session, &test.run).await,
@@ -137,21 +138,18 @@ async fn remove(session: &Session<'_>, id: &str) -> Result<(), SendError> {
 async fn fire_and_release(
     session: &Session<'_>,
     test: &PageTest,
+    id: &str,
     patience: Patience,
     note: &mut (impl FnMut(Seen) + Send),
 ) -> Result<(), String> {
     let words = |error: SendError| error.to_string();
-    // A lost answer ends the test: what may have been made is cleaned up.
-    let made = session.once(session.client.create(Objects::Monitors, &monitor(test))).await.map_err(words)?;
-    let id = made["id"].to_string();
-    note(Seen::Made { id: id.clone() });
     send(session, test, 1).await.map_err(words)?;
     note(Seen::Fired);
-    until(session, test, &id, "Alert", 1, patience.alert, patience.poll).await?;
+    until(session, test, id, "Alert", 1, patience.alert, patience.poll).await?;
     note(Seen::Alerted);
     send(session, test, 0).await.map_err(words)?;
     note(Seen::Released);
-    until(session, test, &id, "OK", 0, patience.recovery, patience.poll).await?;
+    until(session, test, id, "OK", 0, patience.recovery, patience.poll).await?;
     note(Seen::Recovered);
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::provision::object::{Identity, Kind, resolve};
+use crate::provision::compare::resolved;
+use crate::provision::object::{Identity, Kind};
 
 /// An object by what it is, not by its id.
 pub(super) type Key = (Kind, Identity);
@@ -13,9 +14,8 @@ pub(super) type Key = (Kind, Identity);
 /// Ids by object.
 pub(super) type Ids = HashMap<Key, String>;
 
-/// `body` with what is known put in, and what it still refers to. Datadog takes the ids of an SLO's monitors only as
-/// numbers.
-pub(super) fn filled(body: &Value, ids: &Ids) -> (Value, Vec<Key>) {
+/// `body` with what is known put in, and what it still refers to.
+pub(super) fn filled(kind: Kind, body: &Value, ids: &Ids) -> (Value, Vec<Key>) {
     let open = RefCell::new(Vec::new());
     let id = |kind, identity: &Identity| {
         let key = (kind, identity.clone());
@@ -25,11 +25,6 @@ pub(super) fn filled(body: &Value, ids: &Ids) -> (Value, Vec<Key>) {
         }
         id
     };
-    let (mut body, _) = resolve(body, &id);
-    for id in body.get_mut("monitor_ids").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(number) = id.as_str().and_then(|id| id.parse::<u64>().ok()) {
-            *id = number.into();
-        }
-    }
+    let (body, _) = resolved(kind, body, &id);
     (body, open.into_inner())
 }

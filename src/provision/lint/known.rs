@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Settings;
+use crate::config::{Settings, nearest};
 use crate::model::catalogue::{DERIVED, Metric, PREFIX, Target, Tier, table};
 use crate::model::series::Kind;
 
@@ -90,8 +90,7 @@ impl Metrics {
 
     /// The name that a misspelt one most likely means.
     pub(super) fn nearest(&self, name: &str) -> Option<&str> {
-        let distance = |known: &&String| strsim::damerau_levenshtein(name, known);
-        self.by_name.keys().min_by_key(distance).map(String::as_str)
+        nearest(name, self.by_name.keys().map(String::as_str))
     }
 
     pub(super) fn has_tag(&self, known: &Known, key: &str) -> bool {

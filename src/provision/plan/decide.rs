@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::filter::with_needed;
 use super::ours::{Key, Ours};
 use super::{Action, Cause, Choice, Extra, FLEET, FieldChange, Filter, Plan, Step, VERSION, fingerprint, mark, wave};
+use crate::config::settings::Provision;
 use crate::provision::compare::{carry, differences, extras, extras_of_same, frozen, is_same, written};
 use crate::provision::guard::{self, Refusal};
 use crate::provision::object::{Counts, Desired, Identity, Kind, Live, Mark, Subject, World};
@@ -30,6 +31,20 @@ pub struct Options {
     pub filter: Filter,
     /// Objects that Datadog does not let go, by kind and id, and why.
     pub undeletable: BTreeMap<(Kind, String), String>,
+}
+
+impl Options {
+    /// Those of a configuration, about everything.
+    #[must_use]
+    pub fn of(settings: &Provision, now: i64) -> Self {
+        Self {
+            namespace: settings.namespace.clone(),
+            now,
+            grace_seconds: i64::try_from(settings.grace.as_secs()).unwrap_or(i64::MAX),
+            prune: settings.prune,
+            ..Self::default()
+        }
+    }
 }
 
 /// What is to be done so that `world` has what is `desired`, which is always the whole of it: an object of ours that is

@@ -3,26 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::provision::compare::{carry, cleaned};
-use crate::provision::object::{Counts, Kind, Live, Mark, digest};
-use crate::provision::plan::{Action, FLEET, FieldChange, Step};
+use crate::provision::object::{Counts, Live, Mark, digest};
+use crate::provision::plan::FieldChange;
 
 /// Tells whether an object has changed since a plan was made. What Datadog sets itself does not count: a monitor that
 /// goes off is the same monitor.
 #[must_use]
 pub fn fingerprint(live: &Live) -> String {
     digest(&cleaned(live.kind, &live.body))
-}
-
-/// Makes the step of the fleet dashboard say what is really owned, for an apply in which something failed. Does nothing
-/// to any other step.
-pub fn recount(step: &mut Step, owned: Counts) {
-    if let (Kind::Dashboard, FLEET) = (step.kind, step.identity.template.as_str())
-        && let Action::Create { body } | Action::Update { body, .. } | Action::Recreate { body, .. } = &mut step.action
-        && let Some(mark) = Mark::read(step.kind, body)
-    {
-        Mark::strip(step.kind, body);
-        Mark { owned: Some(owned), ..mark }.write(step.kind, body);
-    }
 }
 
 /// What Datadog has, to be written back with another mark.

@@ -20,10 +20,6 @@ use crate::provision::template::{Compiled, Template, engine};
 static DASHBOARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dashboards");
 static MONITORS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/monitors");
 
-/// Folders, each of one kind. Files in other folders are no templates.
-const FOLDERS: [(&str, Kind); 3] =
-    [("dashboards", Kind::Dashboard), ("monitors", Kind::Monitor), ("monitors/slos", Kind::Slo)];
-
 const ENDS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// The text of a template.
@@ -101,6 +97,22 @@ impl Source {
     }
 }
 
+/// Whether a template may be called so.
+#[must_use]
+pub fn is_key(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-'))
+}
+
+/// The folder of the templates of that kind, in the folder of all templates.
+#[must_use]
+pub fn folder_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Dashboard => "dashboards",
+        Kind::Monitor => "monitors",
+        Kind::Slo => "monitors/slos",
+    }
+}
+
 fn is_template(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     !hidden && path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known))
@@ -109,7 +121,7 @@ fn is_template(path: &Path) -> bool {
 /// The templates that are built in.
 fn embedded() -> Vec<Source> {
     let mut sources = Vec::new();
-    for (name, kind) in FOLDERS {
+    for kind in Kind::ALL {
         let dir = match kind {
             Kind::Dashboard => Some(&DASHBOARDS),
             Kind::Monitor => Some(&MONITORS),
@@ -117,7 +129,7 @@ fn embedded() -> Vec<Source> {
         };
         for file in dir.iter().flat_map(|dir| dir.files()).filter(|file| is_template(file.path())) {
             let Some(file_name) = file.path().file_name() else { continue };
-            let file_name = format!("{name}/{}", file_name.to_string_lossy());
+            let file_name = format!("{}/{}", folder_of(kind), file_name.to_string_lossy());
             sources.push(Source { kind, file: file_name, text: String::from_utf8_lossy(file.contents()).into_owned() });
         }
     }
@@ -135,8 +147,8 @@ fn folder(dir: &Path) -> Result<Vec<Source>, Problems> {
     if let Err(error) = std::fs::read_dir(dir) {
         problems.push(unreadable(dir, error));
     }
-    for (name, kind) in FOLDERS {
-        let dir = dir.join(name);
+    for kind in Kind::ALL {
+        let dir = dir.join(folder_of(kind));
         let read = || std::fs::read_dir(&dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
         let mut paths = match read() {
             Ok(paths) => paths,
@@ -171,7 +183,7 @@ fn folder(dir: &Path) -> Result<Vec<Source>, Problems> {
 
 fn template(source: Source, faults: &mut Faults) -> Option<Template> {
     let key = source.key().to_owned();
-    if key.is_empty() || !key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')) {
+    if !is_key(&key) {
         faults.add("", "the name of a template takes a to z, 0 to 9 and `-`; rename the file");
     }
     let is_json = Path::new(&source.file).extension().is_some_and(|end| end == "json");

@@ -162,10 +162,3 @@ fn what_cannot_be_read_is_not_taken_for_nothing() {
     let error = load(folder.path()).unwrap_err();
     assert!(error.contains("monitors: cannot be read: Not a directory"), "{error}");
 }
-
-#[test]
-fn links_are_made_for_the_place_and_the_site() {
-    assert_eq!(app("datadoghq.com"), "https://app.datadoghq.com");
-    assert_eq!(app("datadoghq.eu"), "https://app.datadoghq.eu");
-    assert_eq!(app("us3.datadoghq.com"), "https://us3.datadoghq.com");
-}

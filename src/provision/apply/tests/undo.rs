@@ -140,8 +140,5 @@ async fn a_dashboard_is_not_made_a_second_time_when_the_answer_was_lost() {
     bench.there.fault("PATCH dashboard", 1, Fault::Lost);
     let report = restore(&bench.session(), saved, &|_| {}).await.unwrap();
     assert_eq!((report.done.len(), bench.there.count(Kind::Dashboard)), (6, 2), "{report:?}");
-    assert!(
-        bench.there.asked("PATCH dashboard") > 2,
-        "it was asked again"
-    );
+    assert!(bench.there.asked("PATCH dashboard") > 2, "it was asked again");
 }
