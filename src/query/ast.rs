@@ -1,6 +1,6 @@
 //! A query as a tree, and what lint asks of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::filter::Filter;
 use super::functions;
@@ -177,13 +177,6 @@ impl Expr {
         found
     }
 
-    /// The names of the template variables it needs, each without `.value`.
-    #[must_use]
-    pub fn variables(&self) -> BTreeSet<&str> {
-        let used = self.selectors().into_iter().flat_map(|selector| selector.filter.variables());
-        used.map(|name| name.strip_suffix(".value").unwrap_or(name)).collect()
-    }
-
     /// The tag keys of what comes out.
     #[must_use]
     pub fn group_by(&self) -> BTreeSet<&str> {
@@ -205,30 +198,6 @@ impl Expr {
         let mut found = false;
         self.walk(&mut |expr| found |= matches!(expr, Self::Binary { .. }));
         found
-    }
-
-    /// The query with the values of template variables in their places; a name that is not among them stays.
-    ///
-    /// A value is what stands for `$name`: a tag like `pipeline:lease`, or `*` for everything. `$name.value` is the part
-    /// of it after the first colon.
-    #[must_use]
-    pub fn with_variables(&self, values: &BTreeMap<String, String>) -> Self {
-        match self {
-            Self::Number(number) => Self::Number(*number),
-            Self::Series(selector) => {
-                Self::Series(Selector { filter: selector.filter.with_variables(values), ..selector.clone() })
-            }
-            Self::Negate(inner) => Self::Negate(Box::new(inner.with_variables(values))),
-            Self::Binary { op, left, right } => Self::Binary {
-                op: *op,
-                left: Box::new(left.with_variables(values)),
-                right: Box::new(right.with_variables(values)),
-            },
-            Self::Call { function, arguments } => Self::Call {
-                function: function.clone(),
-                arguments: arguments.iter().map(|argument| argument.with_variables(values)).collect(),
-            },
-        }
     }
 
     /// Calls `visit` with this and everything below it, from left to right.
@@ -256,14 +225,6 @@ impl Argument {
             Self::Expr(expr) => Some(expr),
             Self::Text(_) => None,
             Self::Named(_, value) => value.expr(),
-        }
-    }
-
-    fn with_variables(&self, values: &BTreeMap<String, String>) -> Self {
-        match self {
-            Self::Expr(expr) => Self::Expr(expr.with_variables(values)),
-            Self::Text(text) => Self::Text(text.clone()),
-            Self::Named(name, value) => Self::Named(name.clone(), Box::new(value.with_variables(values))),
         }
     }
 }

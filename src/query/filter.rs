@@ -1,7 +1,5 @@
 //! Which sources a selector reads.
 
-use std::collections::BTreeMap;
-
 /// Which sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
@@ -66,22 +64,6 @@ impl Filter {
         }
     }
 
-    pub(super) fn with_variables(&self, values: &BTreeMap<String, String>) -> Self {
-        let each = |all: &[Self]| all.iter().map(|one| one.with_variables(values)).collect();
-        match self {
-            Self::Everything => Self::Everything,
-            Self::Variable(name) => match substitute(name, values).as_deref() {
-                None => self.clone(),
-                Some("*") => Self::Everything,
-                Some(text) => Self::tag(text),
-            },
-            Self::Tag { key, value } => Self::Tag { key: key.clone(), value: value.with_variables(values) },
-            Self::Not(inner) => Self::Not(Box::new(inner.with_variables(values))),
-            Self::And(all) => Self::And(each(all)),
-            Self::Or(any) => Self::Or(each(any)),
-        }
-    }
-
     /// `key:value`, or a tag without a value.
     pub(super) fn tag(text: &str) -> Self {
         let (key, value) = text.split_once(':').unwrap_or((text, ""));
@@ -113,20 +95,6 @@ impl Pattern {
     fn variables(&self) -> Vec<&str> {
         self.0.split('$').skip(1).map(|rest| &rest[..variable_end(rest)]).collect()
     }
-
-    fn with_variables(&self, values: &BTreeMap<String, String>) -> Self {
-        let mut parts = self.0.split('$');
-        let mut text = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let (name, rest) = part.split_at(variable_end(part));
-            match substitute(name, values) {
-                Some(value) => text.push_str(&value),
-                None => text.extend(["$", name]),
-            }
-            text.push_str(rest);
-        }
-        Self(text)
-    }
 }
 
 /// The values of one key among tags.
@@ -138,14 +106,4 @@ pub(super) fn values_of<'t>(tags: &'t [String], key: &str) -> impl Iterator<Item
 pub(super) fn variable_end(text: &str) -> usize {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).unwrap_or(text.len());
     if text[end..].starts_with(".value") { end + ".value".len() } else { end }
-}
-
-/// What stands for `$name` or `$name.value`.
-fn substitute(variable: &str, values: &BTreeMap<String, String>) -> Option<String> {
-    match variable.strip_suffix(".value") {
-        None => values.get(variable).cloned(),
-        Some(name) => {
-            values.get(name).map(|tag| tag.split_once(':').map_or(tag.as_str(), |(_, value)| value).to_owned())
-        }
-    }
 }

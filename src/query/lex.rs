@@ -39,7 +39,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Steps over `token`, which must be next.
-    pub(super) fn expect(&mut self, token: &str) -> Result<(), Unchecked> {
+    pub(super) fn require(&mut self, token: &str) -> Result<(), Unchecked> {
         if self.eat(token) { Ok(()) } else { self.expected(&format!("`{token}`")) }
     }
 

@@ -72,7 +72,7 @@ impl<'t> Parser<'t> {
             Expr::Negate(Box::new(self.factor()?))
         } else if self.cursor.eat("(") {
             let inner = self.sum()?;
-            self.cursor.expect(")")?;
+            self.cursor.require(")")?;
             inner
         } else if self.cursor.peek().is_some_and(|c| c.is_ascii_digit() || c == '.') {
             Expr::Number(self.cursor.number()?)
@@ -106,7 +106,7 @@ impl<'t> Parser<'t> {
                 let Some(aggregation) = aggregation(name) else {
                     return start.fail(format!("the aggregation `{name}`"));
                 };
-                self.cursor.expect(":")?;
+                self.cursor.require(":")?;
                 let metric = self.cursor.name();
                 self.selector(aggregation, metric).map(Expr::Series)
             }
@@ -124,30 +124,30 @@ impl<'t> Parser<'t> {
         if metric.is_empty() {
             return cursor.expected("a metric");
         }
-        cursor.expect("{")?;
+        cursor.require("{")?;
         let filter = filter::read(cursor)?;
-        cursor.expect("}")?;
+        cursor.require("}")?;
         let mut modifiers = modifiers(cursor)?;
         let mut by = Vec::new();
         if cursor.eat_word(&["by"]) {
-            cursor.expect("{")?;
+            cursor.require("{")?;
             by = list(cursor, |cursor| match cursor.word(is_key) {
                 "" => cursor.expected("a tag key"),
                 key => Ok(key.to_owned()),
             })?;
-            cursor.expect("}")?;
+            cursor.require("}")?;
             modifiers.extend(self::modifiers(cursor)?);
         }
         Ok(Selector { aggregation, metric: metric.to_owned(), filter, by, modifiers })
     }
 
     fn arguments(&mut self) -> Result<Vec<Argument>, Unchecked> {
-        self.cursor.expect("(")?;
+        self.cursor.require("(")?;
         let mut arguments = vec![self.argument()?];
         while self.cursor.eat(",") {
             arguments.push(self.argument()?);
         }
-        self.cursor.expect(")")?;
+        self.cursor.require(")")?;
         Ok(arguments)
     }
 
@@ -188,6 +188,11 @@ fn list<'t, T>(
     Ok(items)
 }
 
+/// One as it is, more under what joins them.
+pub(super) fn one_or<T>(mut items: Vec<T>, many: fn(Vec<T>) -> T) -> T {
+    if items.len() == 1 { items.remove(0) } else { many(items) }
+}
+
 fn is_key(c: char) -> bool {
     c.is_alphanumeric() || "_-./".contains(c)
 }
@@ -225,7 +230,7 @@ fn modifiers(cursor: &mut Cursor<'_>) -> Result<Vec<Modifier>, Unchecked> {
         cursor.term()?;
         let start = cursor.clone();
         let name = cursor.name();
-        cursor.expect("(")?;
+        cursor.require("(")?;
         modifiers.push(match name {
             "as_count" => Modifier::AsCount,
             "as_rate" => Modifier::AsRate,
@@ -234,7 +239,7 @@ fn modifiers(cursor: &mut Cursor<'_>) -> Result<Vec<Modifier>, Unchecked> {
             "fill" => fill(cursor)?,
             _ => return start.fail(format!("the modifier `{name}`")),
         });
-        cursor.expect(")")?;
+        cursor.require(")")?;
     }
     Ok(modifiers)
 }

@@ -188,7 +188,6 @@ fn lint_learns_what_a_query_uses() {
     let expr = query.expr().unwrap();
     assert_eq!(expr.metrics(), ["a.b", "c"].into());
     assert_eq!(expr.functions(), ["count_nonzero", "default_zero"].into());
-    assert_eq!(expr.variables(), ["e", "w"].into());
     assert_eq!(query.group_by(), ["stage"].into(), "`host` is counted, so it is no group any more");
     assert_eq!(query.condition(), Some((Comparator::AtLeast, 0.5)));
     let selectors = expr.selectors();
@@ -196,21 +195,9 @@ fn lint_learns_what_a_query_uses() {
     let tags = |index: usize| -> Vec<String> {
         selectors[index].filter.tags().iter().map(|(key, value)| format!("{key}={value}")).collect()
     };
+    let variables = |index: usize| selectors[index].filter.variables();
+    assert_eq!((variables(0), variables(1)), (vec!["w.value"], vec!["e"]));
     assert_eq!((tags(0), tags(1)), (vec!["x=y".into(), "z=$w.value".into()], vec!["k=v".into(), "u=".into()]));
-}
-
-#[test]
-fn template_variables_are_replaced() {
-    let values = [("env", "environment:data_prod"), ("all", "*"), ("bare", "up")];
-    let values = values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    for (text, one) in [
-        ("avg:a{$env,$all,!$bare}", "avg:a{environment:data_prod,*,!up}"),
-        ("avg:a{e:$env.value,x:$all.value,y:p-$bare.value-*}", "avg:a{e:data_prod,x:*,y:p-up-*}"),
-        ("abs(-avg:a{$env OR z:b}) + 1", "abs(-avg:a{environment:data_prod OR z:b}) + 1"),
-        ("avg:a{$other,x:$other.value}", "avg:a{$other,x:$other.value}"),
-    ] {
-        assert_eq!(parse(text).unwrap().with_variables(&values).to_string(), one);
-    }
 }
 
 #[test]

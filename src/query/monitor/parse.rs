@@ -3,7 +3,7 @@
 use super::{Change, Comparator, Composite, DAY, Fold, MINUTE, MonitorQuery, UNITS};
 use crate::query::Unchecked;
 use crate::query::lex::Cursor;
-use crate::query::parse::Parser;
+use crate::query::parse::{Parser, one_or};
 
 /// Longer than any window that Datadog takes.
 const LONGEST: u64 = 366 * DAY;
@@ -75,16 +75,16 @@ fn metric(parser: &mut Parser<'_>) -> Result<MonitorQuery, Unchecked> {
         "" => return cursor.expected("the query of a monitor"),
         name => return start.fail(format!("`{name}`, which is no way to look at a window")),
     };
-    cursor.expect("(")?;
+    cursor.require("(")?;
     let window_seconds = last(cursor)?;
-    cursor.expect(")")?;
+    cursor.require(")")?;
     let mut change = None;
     if changes {
-        cursor.expect(",")?;
+        cursor.require(",")?;
         change = Some(Change { percent, shift_seconds: earlier(cursor)? });
-        cursor.expect(")")?;
+        cursor.require(")")?;
     }
-    cursor.expect(":")?;
+    cursor.require(":")?;
     let expr = parser.sum()?;
     let (comparator, threshold) = condition(&mut parser.cursor)?;
     Ok(MonitorQuery::Metric { fold, window_seconds, change, expr, comparator, threshold })
@@ -92,7 +92,7 @@ fn metric(parser: &mut Parser<'_>) -> Result<MonitorQuery, Unchecked> {
 
 /// `last_5m`
 fn last(cursor: &mut Cursor<'_>) -> Result<u64, Unchecked> {
-    cursor.expect("last_")?;
+    cursor.require("last_")?;
     let start = cursor.clone();
     let text = cursor.word(|c| c.is_ascii_alphanumeric());
     duration(text).map_or_else(|| start.fail(format!("the window `last_{text}`")), Ok)
@@ -123,7 +123,7 @@ fn slo(cursor: &mut Cursor<'_>) -> Result<(String, u32), Unchecked> {
         Some(id) if !id.is_empty() && !id.contains('"') => id.to_owned(),
         _ => return start.fail("the id of an SLO"),
     };
-    cursor.expect(")")?;
+    cursor.require(")")?;
     let start = cursor.clone();
     let seconds = duration_call(cursor, ".over(")?;
     match u32::try_from(seconds / DAY) {
@@ -134,10 +134,10 @@ fn slo(cursor: &mut Cursor<'_>) -> Result<(String, u32), Unchecked> {
 
 /// `<call>"1h")`
 fn duration_call(cursor: &mut Cursor<'_>, call: &str) -> Result<u64, Unchecked> {
-    cursor.expect(call)?;
+    cursor.require(call)?;
     let start = cursor.clone();
     let text = cursor.quoted()?.unwrap_or_default();
-    cursor.expect(")")?;
+    cursor.require(")")?;
     duration(text).map_or_else(|| start.fail(format!("the time `{text}`")), Ok)
 }
 
@@ -173,11 +173,11 @@ fn unit(cursor: &mut Cursor<'_>) -> Result<Composite, Unchecked> {
         Composite::Not(Box::new(unit(cursor)?))
     } else if cursor.eat("(") {
         let inner = any(cursor)?;
-        cursor.expect(")")?;
+        cursor.require(")")?;
         inner
     } else if cursor.eat("<") {
         let reference = cursor.word(|c| c != '<' && c != '>' && !c.is_whitespace());
-        cursor.expect(">")?;
+        cursor.require(">")?;
         Composite::Monitor(format!("<{reference}>"))
     } else {
         match cursor.word(|c| c.is_ascii_digit()) {
@@ -187,8 +187,4 @@ fn unit(cursor: &mut Cursor<'_>) -> Result<Composite, Unchecked> {
     };
     cursor.leave();
     Ok(unit)
-}
-
-fn one_or(mut units: Vec<Composite>, many: fn(Vec<Composite>) -> Composite) -> Composite {
-    if units.len() == 1 { units.remove(0) } else { many(units) }
 }

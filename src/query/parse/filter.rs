@@ -1,6 +1,6 @@
 //! What stands between the braces of a selector.
 
-use super::list;
+use super::{list, one_or};
 use crate::query::Unchecked;
 use crate::query::filter::{Filter, Pattern, variable_end};
 use crate::query::lex::Cursor;
@@ -56,7 +56,7 @@ impl Reader<'_, '_> {
         } else if self.cursor.eat("(") {
             self.words = true;
             let inner = self.either()?;
-            self.cursor.expect(")")?;
+            self.cursor.require(")")?;
             inner
         } else {
             self.tag()?
@@ -87,9 +87,9 @@ impl Reader<'_, '_> {
         }
         *self.cursor = ahead;
         self.words = true;
-        self.cursor.expect("(")?;
+        self.cursor.require("(")?;
         let values = list(self.cursor, tag_text)?;
-        self.cursor.expect(")")?;
+        self.cursor.require(")")?;
         let tag = |value: &str| Filter::Tag { key: key.to_owned(), value: Pattern(value.to_owned()) };
         let any = one_or(values.into_iter().map(tag).collect(), Filter::Or);
         Ok(if not { Filter::Not(Box::new(any)) } else { any })
@@ -116,15 +116,5 @@ fn tag_text<'t>(cursor: &mut Cursor<'t>) -> Result<&'t str, Unchecked> {
             cursor.fail(format!("`{text}` where a tag was expected"))
         }
         text => Ok(text),
-    }
-}
-
-fn one_or(mut filters: Vec<Filter>, many: fn(Vec<Filter>) -> Filter) -> Filter {
-    match filters.pop() {
-        Some(only) if filters.is_empty() => only,
-        last => {
-            filters.extend(last);
-            many(filters)
-        }
     }
 }
