@@ -170,6 +170,12 @@ impl Memory {
         self.orphans.insert(arn.to_owned());
     }
 
+    /// Forgets every orphan but those of these ARNs, which are tagged and not listed. One that is listed again was made
+    /// anew, and is only not described yet.
+    pub(super) fn keep_orphans(&mut self, unlisted: &BTreeSet<String>) {
+        self.orphans.retain(|arn| unlisted.contains(arn));
+    }
+
     /// Whether the latest round that asked found no endpoint of this ARN. Until it is asked again it is not one that is
     /// only not described yet.
     pub(super) fn is_orphan(&self, resource: &Resource) -> bool {

@@ -204,7 +204,7 @@ impl<'a> Round<'a> {
         // Names are unique without regard to case, and the case of an ARN's may differ.
         let mut by_name: BTreeMap<String, ListedEndpoint> =
             listed.into_iter().map(|endpoint| (endpoint.name.to_lowercase(), endpoint)).collect();
-        let mut tagged = BTreeSet::new();
+        let (mut tagged, mut unlisted) = (BTreeSet::new(), BTreeSet::new());
         for resource in &mut self.resources {
             if !matches!(resource.kind, ResourceKind::Endpoint(_)) {
                 continue;
@@ -215,12 +215,15 @@ impl<'a> Round<'a> {
             if let Some(endpoint) = &found {
                 resource.name.clone_from(&endpoint.name);
                 memory.forget_config_of_recreated(endpoint);
+            } else {
+                unlisted.insert(resource.arn.clone());
             }
             if found.as_ref().is_none_or(|endpoint| memory.is_outdated(endpoint)) {
                 self.pending.push_back(Pending::of(resource, &self.settings.tags, found.is_some()));
             }
         }
         memory.keep_endpoints(&tagged);
+        memory.keep_orphans(&unlisted);
         memory.sweep_configs();
     }
 
