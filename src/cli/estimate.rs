@@ -33,8 +33,8 @@ struct Estimate {
     dollars_all_300s: f64,
 }
 
-/// What there is to measure in one account and region.
-type Measured = (Vec<Subject>, Vec<Pipeline>);
+/// What there is to measure in one account and region, and how many stages pipeline files declare there.
+type Measured = (Vec<Subject>, Vec<Pipeline>, usize);
 
 pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
     let session = match args.endpoints {
@@ -46,18 +46,21 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
     };
     let settings = &session.settings;
     let (measured, errors): (Vec<Measured>, _) = if let Some(endpoints) = args.endpoints {
-        (vec![(imagined(endpoints), Vec::new())], Vec::new())
+        (vec![(imagined(endpoints), Vec::new(), 0)], Vec::new())
     } else {
         let spinner = print::spinner("discovering");
         let (inventories, errors) = discover::inventories(&session).await;
         spinner.finish_and_clear();
-        let measured = inventories.into_iter().map(|inventory| (subjects(&inventory), inventory.pipelines));
+        let measured = inventories.into_iter().map(|inventory| {
+            let declared = inventory.declared.len();
+            (subjects(&inventory), inventory.pipelines, declared)
+        });
         (measured.collect(), errors)
     };
     let catalogue = catalogue(&settings.metrics);
     let mut total = Demands::new();
-    for (subjects, pipelines) in &measured {
-        add(&mut total, &demands(&catalogue, subjects, pipelines, &settings.limits));
+    for (subjects, pipelines, declared) in &measured {
+        add(&mut total, &demands(&catalogue, subjects, pipelines, *declared, &settings.limits));
     }
     let (hot, warm) = (hot_every(settings), warm_every(settings));
     let configured = fit(&total, hot, warm, &settings.limits, None);
@@ -91,7 +94,7 @@ fn polls(catalogue: &[Metric], measured: &[Measured], tier: Tier, fit: &Fit, min
     let given_up = fit.given_up();
     measured
         .iter()
-        .map(|(subjects, _)| requests(&plan(catalogue, subjects, tier, &given_up), minutes).len() as u64)
+        .map(|(subjects, ..)| requests(&plan(catalogue, subjects, tier, &given_up), minutes).len() as u64)
         .sum()
 }
 

@@ -27,7 +27,8 @@ impl Jobs {
                 stored.clone_from(memory);
             }
             let subjects = plan::subjects(&inventory);
-            let demands = budget::demands(&self.catalogue, &subjects, &inventory.pipelines, &self.settings.limits);
+            let (pipelines, declared) = (&inventory.pipelines, inventory.declared.len());
+            let demands = budget::demands(&self.catalogue, &subjects, pipelines, declared, &self.settings.limits);
             *lock(&scope.demands) = demands;
             self.fit_budget();
             scope.inventory.send_replace(Some(Arc::clone(&inventory)));

@@ -67,10 +67,17 @@ impl Fit {
     }
 }
 
-/// What a full plan of one scope asks for, by metric, and the series that are computed of it.
+/// What a full plan of one scope asks for, by metric, and the series that are computed of it. `declared` is how many
+/// stages pipeline files declare there.
 #[must_use]
-pub fn demands(catalogue: &[Metric], subjects: &[Subject], pipelines: &[Pipeline], limits: &Limits) -> Demands {
-    let mut demands = computed(subjects, pipelines);
+pub fn demands(
+    catalogue: &[Metric],
+    subjects: &[Subject],
+    pipelines: &[Pipeline],
+    declared: usize,
+    limits: &Limits,
+) -> Demands {
+    let mut demands = computed(subjects, pipelines, declared);
     for (index, metric) in (0_u16..).zip(catalogue) {
         let queries: Vec<Query> = of_metric(index, metric, subjects);
         let entry = demands.entry(metric.name.to_string()).or_insert((metric.tier, metric.shed, Demand::default()));
@@ -81,7 +88,7 @@ pub fn demands(catalogue: &[Metric], subjects: &[Subject], pipelines: &[Pipeline
 }
 
 /// Nothing is asked for what is computed, and none of it is given up.
-fn computed(subjects: &[Subject], pipelines: &[Pipeline]) -> Demands {
+fn computed(subjects: &[Subject], pipelines: &[Pipeline], declared: usize) -> Demands {
     let there = subjects.iter().filter(|subject| subject.until == i64::MAX);
     let count = |target: Target, kinds: &[EndpointKind]| {
         let of =
@@ -100,6 +107,7 @@ fn computed(subjects: &[Subject], pipelines: &[Pipeline]) -> Demands {
             "mlpipeline.endpoint.instances_desired",
             count(Target::Variant, &[EndpointKind::Async, EndpointKind::RealTime]),
         ),
+        ("mlpipeline.stage.missing", declared),
         ("mlpipeline.pipeline.bottleneck", queues),
         ("mlpipeline.pipeline.lag", pipelines.iter().filter(waits).count()),
     ]
@@ -211,6 +219,10 @@ pub fn dollars_a_month(billed: u64, every_seconds: u64, per_thousand: f64) -> f6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::catalogue::DERIVED;
+    use crate::model::pipeline::Stage;
+    use crate::model::resource::Scope;
+    use crate::source::metrics::plan::Owner;
 
     fn limits(dollars: Option<f64>, series: Option<u64>) -> Limits {
         Limits {
@@ -259,6 +271,31 @@ mod tests {
             )
         };
         assert_eq!((roomy(540).given_up.len(), roomy(600).given_up.len()), (1, 0));
+    }
+
+    #[test]
+    fn every_series_that_is_computed_counts() {
+        let subject = |target| Subject {
+            kind: Some(EndpointKind::Async),
+            ..Subject::new(target, "split", Owner::Shared(Vec::new().into()))
+        };
+        let pipeline = Pipeline {
+            name: "Lease".to_owned(),
+            environment: "data_dev".to_owned(),
+            team: None,
+            owner: None,
+            scope: Scope { account: "dev".to_owned(), region: "us-west-2".to_owned() },
+            stages: vec![Stage { kinds: [EndpointKind::Async].into(), ..Stage::default() }],
+            resources: Vec::new(),
+            declared: true,
+        };
+        let subjects = [subject(Target::Endpoint), subject(Target::Variant)];
+        let demands = super::demands(&[], &subjects, &[pipeline], 3, &limits(None, None));
+        let counted = demands.iter().map(|(name, (_, _, demand))| (name.as_str(), demand.series)).collect();
+        let series = |name: &str| if name == "mlpipeline.stage.missing" { 3 } else { 1 };
+        let expected: BTreeMap<&str, u64> =
+            DERIVED.iter().map(|derived| (derived.name, series(derived.name))).collect();
+        assert_eq!(expected, counted);
     }
 
     #[test]
