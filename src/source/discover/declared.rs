@@ -59,6 +59,12 @@ pub fn complete(files: &[Declared], pipelines: &mut [Pipeline]) {
     }
 }
 
+/// Resources by their ARNs, for [`compare`] and [`stages`].
+#[must_use]
+pub fn by_arn(resources: &[Resource]) -> BTreeMap<&str, &Resource> {
+    resources.iter().map(|resource| (resource.arn.as_str(), resource)).collect()
+}
+
 /// Compares each pipeline that a file declares with what is deployed of it. A pipeline of which nothing is deployed
 /// here may be deployed elsewhere: see [`undeployed`]. `instances` gives the instances that an endpoint configuration
 /// starts with, by its name: those of now are the autoscaler's.
@@ -66,11 +72,9 @@ pub fn complete(files: &[Declared], pipelines: &mut [Pipeline]) {
 pub fn compare(
     files: &[Declared],
     pipelines: &[Pipeline],
-    resources: &[Resource],
+    by_arn: &BTreeMap<&str, &Resource>,
     instances: impl Fn(&str) -> Option<u32>,
 ) -> Vec<Finding> {
-    let by_arn: BTreeMap<&str, &Resource> =
-        resources.iter().map(|resource| (resource.arn.as_str(), resource)).collect();
     let mut findings = Vec::new();
     for pipeline in pipelines {
         let models = models(files, pipeline);
@@ -87,7 +91,7 @@ pub fn compare(
             });
         };
         for model in &models {
-            let Some(endpoints) = described(pipeline, &model.name, &by_arn) else { continue };
+            let Some(endpoints) = described(pipeline, &model.name, by_arn) else { continue };
             let mut serving = endpoints.iter().filter(|(_, endpoint)| endpoint.in_service()).peekable();
             if serving.peek().is_none() {
                 let state = if endpoints.is_empty() { "has no endpoint" } else { "has no endpoint in service" };
@@ -102,7 +106,7 @@ pub fn compare(
         }
         for stage in &pipeline.stages {
             let name = tag("stage", &stage.name);
-            let endpoints = endpoints(stage, &by_arn);
+            let endpoints = endpoints(stage, by_arn);
             if let Some((arn, _)) = endpoints.first()
                 && !models.iter().any(|model| tag("stage", &model.name) == name)
             {
@@ -128,12 +132,10 @@ pub struct DeclaredStage {
 /// Every declared stage of the pipelines of one account and region, and whether it is there. Nothing is said of one
 /// whose endpoints have not been described yet.
 #[must_use]
-pub fn stages(files: &[Declared], pipelines: &[Pipeline], resources: &[Resource]) -> Vec<DeclaredStage> {
-    let by_arn: BTreeMap<&str, &Resource> =
-        resources.iter().map(|resource| (resource.arn.as_str(), resource)).collect();
+pub fn stages(files: &[Declared], pipelines: &[Pipeline], by_arn: &BTreeMap<&str, &Resource>) -> Vec<DeclaredStage> {
     let of_pipeline = |(index, pipeline): (usize, &Pipeline)| {
         let stages = models(files, pipeline).into_iter().filter_map(|model| {
-            let endpoints = described(pipeline, &model.name, &by_arn)?;
+            let endpoints = described(pipeline, &model.name, by_arn)?;
             let missing = !endpoints.iter().any(|(_, endpoint)| endpoint.in_service());
             Some(DeclaredStage { pipeline: index, stage: model.name.clone(), missing })
         });

@@ -150,20 +150,21 @@ impl<'a> Round<'a> {
         for resource in resources.iter().filter(|resource| is_measured(resource)) {
             memory.see(&resource.arn, &series_tags(resource, scope, keys), now);
         }
-        memory.miss();
         let (mut pipelines, mut findings) = group(&resources, scope, keys, &self.settings.environments);
         declared::complete(&self.files, &mut pipelines);
         findings.extend(self.findings.iter().cloned());
         findings.extend(pipelines.iter().flat_map(check_dependencies));
         let instances = |config: &str| memory.config(config).and_then(sagemaker::EndpointConfig::instances);
-        findings.extend(declared::compare(&self.files, &pipelines, &resources, instances));
+        let by_arn = declared::by_arn(&resources);
+        findings.extend(declared::compare(&self.files, &pipelines, &by_arn, instances));
         findings.sort();
-        let declared = declared::stages(&self.files, &pipelines, &resources);
+        let declared = declared::stages(&self.files, &pipelines, &by_arn);
         let shaped_since = self.shapes(&pipelines, &resources, memory);
         let textract = textract_tags(&pipelines, &resources, scope);
         if !textract.is_empty() {
             memory.see(TEXTRACT, &textract, now);
         }
+        memory.miss();
         let tracked = |resource: Resource| {
             let stage = stage_of(&resource, keys).unwrap_or_default().to_owned();
             Arc::new(Tracked { epochs: memory.epochs(&resource.arn), stage, resource })

@@ -73,7 +73,7 @@ fn what_is_declared_is_compared_with_what_is_deployed() {
     let files = [parse(FILE).unwrap()];
     // As many as the configuration starts with; that the autoscaler went to zero since is no finding.
     let instances = |config: &str| Some(if config == "split-config" { 2 } else { 3 });
-    let findings = compare(&files, &pipelines(&resources), &resources, instances);
+    let findings = compare(&files, &pipelines(&resources), &by_arn(&resources), instances);
     let text: Vec<String> = findings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(text.join("\n"));
 }
