@@ -86,8 +86,6 @@ struct Delivered {
     /// Of the points of the batches that were sent; those that wait behind a failure are told when they are.
     fate: Fate,
     failure: Option<Failure>,
-    /// Batches that waited too long.
-    dropped: usize,
 }
 
 /// What discovery knows, and what of it is in the state.
@@ -247,8 +245,15 @@ impl Jobs {
         delivery
     }
 
-    /// Sends what waits and then `newest`, oldest first. What is not taken waits on, so many minutes as Datadog looks back.
-    async fn deliver_in_order(&self, clock: &Clock, waiting: &mut Vec<Vec<Series>>, newest: Vec<Series>) -> Delivered {
+    /// Sends what waits and then `newest`, oldest first. What is not taken waits on, so many minutes as Datadog looks
+    /// back; `what` it is says the log when that was not enough.
+    async fn deliver_in_order(
+        &self,
+        clock: &Clock,
+        what: &str,
+        waiting: &mut Vec<Vec<Series>>,
+        newest: Vec<Series>,
+    ) -> Delivered {
         let mut batches = std::mem::take(waiting);
         batches.push(newest);
         let mut delivered = Delivered::default();
@@ -259,7 +264,7 @@ impl Jobs {
                 continue;
             }
             let delivery = self.deliver_by(clock, &batch).await;
-            delivered.fate.collected += batch.iter().map(|series| series.points.len() as u64).sum::<u64>();
+            delivered.fate.collected += points(&batch);
             delivered.fate += &delivery.fate;
             if delivery.fate.pending > 0 {
                 waiting.push(batch);
@@ -268,7 +273,15 @@ impl Jobs {
             }
         }
         let surplus = waiting.len().saturating_sub(KEPT);
-        delivered.dropped = waiting.drain(..surplus).count();
+        let surplus: u64 = waiting.drain(..surplus).map(|batch| points(&batch)).sum();
+        delivered.fate.collected += surplus;
+        delivered.fate.too_old += surplus;
+        if delivered.fate.too_old > 0 {
+            tracing::warn!(
+                points = delivered.fate.too_old,
+                "{what} were dropped: Datadog has taken none for an hour, and stores none that is older"
+            );
+        }
         delivered
     }
 
@@ -393,6 +406,10 @@ fn interval(schedule: &cron::Schedule) -> Duration {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn points(batch: &[Series]) -> u64 {
+    batch.iter().map(|series| series.points.len() as u64).sum()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]

@@ -38,7 +38,10 @@ impl Jobs {
             round.step(memory).await;
         };
         let states = status::series(&inventory, self.clock.now().timestamp());
-        let delivered = self.deliver_in_order(&self.clock, &mut *scope.statuses.lock().await, states).await;
+        let mut waiting = scope.statuses.lock().await;
+        let what = format!("states of endpoints and stages of {}", scope.aws.scope());
+        let delivered = self.deliver_in_order(&self.clock, &what, &mut waiting, states).await;
+        drop(waiting);
         for (word, points) in delivered.fate.words() {
             self.telemetry.record(Name::Points, &[("fate", word)], super::count(points));
         }

@@ -73,10 +73,8 @@ impl Jobs {
             self.telemetry.record(Name::AgentDropped, &[], count(agent.newly_dropped()));
         }
         let report = about_ourselves(&samples, INTERVAL);
-        let delivered = self.deliver_in_order(&clock, &mut reporting.unsent, report).await;
-        if delivered.dropped > 0 {
-            tracing::warn!("reports about this program were dropped: Datadog has not taken any for an hour");
-        }
+        let what = "reports about this program";
+        let delivered = self.deliver_in_order(&clock, what, &mut reporting.unsent, report).await;
         if let Some(failure) = delivered.failure {
             return Err(failure);
         }

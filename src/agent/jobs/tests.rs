@@ -229,6 +229,34 @@ async fn states_of_endpoints_wait_for_datadog_and_are_in_the_account() {
 }
 
 #[tokio::test]
+async fn states_that_datadog_would_not_store_any_more_are_told_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_folder(folder.path()).await;
+    let log = folder.path().join("log");
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(Arc::new(std::fs::File::create(&log).unwrap()))
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    place.sim.faults().set(vec![Rule::new("datadog", Fault::Forbidden).on("series")]);
+    let now = place.jobs.clock.now().timestamp();
+    let batch = |at: i64| vec![Series::gauge("mlpipeline.endpoint.in_service", "", Vec::new(), at, 1.0)];
+    // One is older than an hour, and two are more than an hour of minutes.
+    let mut waiting: Vec<Vec<Series>> = std::iter::once(now - 7200).chain([now; KEPT + 1]).map(batch).collect();
+    let delivered = place.jobs.deliver_in_order(&place.jobs.clock, "states", &mut waiting, batch(now)).await;
+    assert_eq!((waiting.len(), delivered.fate.too_old), (KEPT, 3));
+    assert!(delivered.fate.balances(), "{:?}", delivered.fate);
+    let told = std::fs::read_to_string(log).unwrap();
+    let dropped: Vec<&str> = told.lines().filter(|line| line.contains("dropped")).collect();
+    assert_eq!(
+        dropped,
+        [" WARN states were dropped: Datadog has taken none for an hour, and stores none that is older points=3"]
+    );
+}
+
+#[tokio::test]
 async fn the_budget_counts_every_series_of_pipelines() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::in_folder(folder.path()).await;
