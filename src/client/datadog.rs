@@ -3,6 +3,7 @@
 //!
 //! Endpoints <https://docs.datadoghq.com/api/latest/metrics/>, <https://docs.datadoghq.com/api/latest/authentication/>.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,9 @@ mod skew;
 pub use error::SendError;
 pub use objects::{MonitorState, Objects};
 pub use skew::{MAX_SKEW, Skew};
+
+/// Environment variables that hold the keys of whatever needs both.
+const KEYS: &str = "DD_API_KEY or DD_APP_KEY";
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -143,7 +147,6 @@ impl Client {
     /// # Errors
     /// [`SendError::NotFound`] until Datadog has seen the metric; [`SendError::NoAppKey`] without an application key.
     pub async fn put_metadata(&self, name: &str, unit: &str, description: &str, kind: &str) -> Result<(), SendError> {
-        const KEYS: &str = "DD_API_KEY or DD_APP_KEY";
         let Some(app_key) = &self.app_key else {
             return Err(SendError::NoAppKey);
         };
@@ -169,11 +172,12 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder, keys: &'static str) -> Result<Value, SendError> {
-        let Answer { status, headers, body } = self.exchange(request, MAX_ANSWER_BYTES).await?;
-        match error::said(&body) {
-            Some(said) if (200..300).contains(&status) => Ok(said),
-            _ => Err(error::classify(status, &headers, self.quote(&String::from_utf8_lossy(&body)), &self.place(keys))),
+        let answer = self.exchange(request, MAX_ANSWER_BYTES).await?;
+        if answer.is_success() && answer.is_datadogs() {
+            return Ok(answer.json.unwrap_or_default());
         }
+        let text = self.quote(&answer.text());
+        Err(error::classify(answer.status, &answer.headers, text, &self.place(keys)))
     }
 
     /// One request and its answer, of whatever status. Of a success more than `most` bytes are an error; of anything
@@ -200,11 +204,12 @@ impl Client {
                 break;
             }
         }
-        if error::said(&body).is_some() {
-            let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let answer = Answer { status, headers, json: serde_json::from_slice(&body).ok(), body };
+        if answer.is_datadogs() {
+            let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok());
             self.skew.note(date, sent, received);
         }
-        Ok(Answer { status, headers, body: body.into() })
+        Ok(answer)
     }
 
     fn place(&self, keys: &'static str) -> error::Place<'_> {
@@ -220,7 +225,24 @@ impl Client {
 struct Answer {
     status: u16,
     headers: HeaderMap,
-    body: Bytes,
+    body: Vec<u8>,
+    /// The body, when it is JSON.
+    json: Option<Value>,
+}
+
+impl Answer {
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether Datadog can have said it. A login page of the network answers 200 to everything.
+    fn is_datadogs(&self) -> bool {
+        self.json.is_some() || self.body.trim_ascii().is_empty()
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
 }
 
 fn header(key: &Secret) -> Result<HeaderValue, InvalidHeaderValue> {

@@ -216,11 +216,6 @@ fn duplicate(answer: &str) -> Option<String> {
     (digits > 0).then(|| rest[..digits].to_owned())
 }
 
-/// What an answer says; `None` when Datadog cannot have said it. A login page of the network answers 200 to everything.
-pub(super) fn said(answer: &[u8]) -> Option<Value> {
-    if answer.trim_ascii().is_empty() { Some(Value::Null) } else { serde_json::from_slice(answer).ok() }
-}
-
 /// The errors that an answer of the intake lists, if any.
 pub(super) fn listed(answer: &Value) -> Option<String> {
     let text = |error: &Value| error.as_str().map_or_else(|| error.to_string(), str::to_owned);

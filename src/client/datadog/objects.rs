@@ -6,22 +6,20 @@
 //! <https://docs.datadoghq.com/api/latest/service-level-objectives/>, <https://docs.datadoghq.com/api/latest/dashboards/>,
 //! scopes <https://docs.datadoghq.com/api/latest/scopes/>.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use chrono::TimeDelta;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-use super::{Answer, Client, SendError, error};
+use super::{Answer, Client, KEYS, SendError, error};
 
 mod call;
 
 pub use call::Objects;
 
 use call::Call;
-
-const KEYS: &str = "DD_API_KEY or DD_APP_KEY";
 
 /// At most this much of an answer that holds objects is read. A page of 1,000 monitors is some megabytes.
 const MAX_OBJECTS_BYTES: usize = 64 * 1024 * 1024;
@@ -208,7 +206,7 @@ impl Client {
             let call = call.clone().with(name, ids.join(","));
             let answer = self.ask(&call).await?;
             let body = match answer.status {
-                200..300 | 409 => self.parse(&answer.body)?,
+                200..300 | 409 => self.read(answer)?,
                 _ => return Err(self.refusal(&answer, call.scope)),
             };
             for (id, reasons) in body["errors"].as_object().into_iter().flatten() {
@@ -233,12 +231,12 @@ impl Client {
     }
 
     async fn json(&self, call: Call<'_>) -> Result<Value, SendError> {
-        let body = self.call(call).await?;
-        self.parse(&body)
+        let answer = self.call(call).await?;
+        self.read(answer)
     }
 
-    fn parse(&self, body: &Bytes) -> Result<Value, SendError> {
-        serde_json::from_slice(body).map_err(|_| self.misread(&String::from_utf8_lossy(body)))
+    fn read(&self, mut answer: Answer) -> Result<Value, SendError> {
+        answer.json.take().ok_or_else(|| self.misread(&answer.text()))
     }
 
     /// A success that is not what the API answers: something else answers there.
@@ -246,14 +244,13 @@ impl Client {
         SendError::Misdirected { status: 200, base_url: self.base_url.clone(), answer: self.quote(answer) }
     }
 
-    async fn call(&self, call: Call<'_>) -> Result<Bytes, SendError> {
+    async fn call(&self, call: Call<'_>) -> Result<Answer, SendError> {
         let answer = self.ask(&call).await?;
-        if (200..300).contains(&answer.status) { Ok(answer.body) } else { Err(self.refusal(&answer, call.scope)) }
+        if answer.is_success() { Ok(answer) } else { Err(self.refusal(&answer, call.scope)) }
     }
 
     fn refusal(&self, answer: &Answer, scope: &'static str) -> SendError {
-        let text = error::said(&answer.body).and_then(|said| error::listed(&said));
-        let text = text.unwrap_or_else(|| String::from_utf8_lossy(&answer.body).into_owned());
+        let text = answer.json.as_ref().and_then(error::listed).map_or_else(|| answer.text(), Cow::Owned);
         error::classify_scoped(answer.status, &answer.headers, self.quote(&text), &self.place(KEYS), scope)
     }
 
