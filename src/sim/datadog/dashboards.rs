@@ -59,7 +59,7 @@ pub(super) fn get(asked: &Asked<'_>) -> Reply {
 
 fn show(objects: &mut Objects, id: &str) -> Reply {
     let dashboard = objects.get(KIND, id).cloned().ok_or_else(|| unknown(id))?;
-    Ok(ok(objects.show(&dashboard)))
+    Ok(ok(objects.show(dashboard)))
 }
 
 pub(super) fn create(asked: &Asked<'_>) -> Reply {

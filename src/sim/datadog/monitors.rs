@@ -65,7 +65,7 @@ fn shown(asked: &Asked<'_>, objects: &mut Objects, id: &str, states: bool) -> Op
         state::refresh(objects, id, &asked.shared.received(), asked.shared.options.clock.now().timestamp());
     }
     let monitor = objects.get(KIND, id)?.clone();
-    let mut shown = objects.show(&monitor);
+    let mut shown = objects.show(monitor);
     let state = objects.states.get(id);
     shown["overall_state"] = json!(state.map_or("No Data", State::overall));
     if asked.word("group_states").is_some() {
@@ -113,9 +113,9 @@ fn kept(sent: Map<String, Value>) -> Map<String, Value> {
 /// A monitor that is the same but for its tags and its priority.
 fn twin(objects: &Objects, fields: &Map<String, Value>) -> Option<String> {
     let same = |monitor: &Value, key: &str| fields.get(key).unwrap_or(&Value::Null) == &monitor[key];
-    let told_apart_by = ["message", "name", "options", "query"];
-    let twin = |monitor: &Value| told_apart_by.iter().all(|key| same(monitor, key));
-    objects.all(KIND).find(|(_, monitor)| twin(monitor)).map(|(id, _)| id.clone())
+    let twin = |monitor: &Value| ["message", "options", "query"].iter().all(|key| same(monitor, key));
+    let mut namesakes = objects.monitors_named(fields.get("name").unwrap_or(&Value::Null));
+    namesakes.find(|(_, monitor)| twin(monitor)).map(|(id, _)| id.clone())
 }
 
 /// With the options that the server adds.
@@ -219,9 +219,10 @@ pub(super) fn can_delete(asked: &Asked<'_>) -> Reply {
 
 /// What needs a monitor.
 fn uses(objects: &Objects, id: &str) -> Vec<String> {
-    let combines = |monitor: &Value| match query_of(monitor) {
-        Some(MonitorQuery::Composite(parts)) => parts.monitors().contains(&id),
-        _ => false,
+    // The type goes first: few queries are worth reading.
+    let combines = |monitor: &Value| {
+        monitor["type"] == "composite"
+            && matches!(query_of(monitor), Some(MonitorQuery::Composite(parts)) if parts.monitors().contains(&id))
     };
     let composites = objects.all(KIND).filter(|(_, monitor)| combines(monitor));
     let composites = composites.map(|(by, _)| format!("monitor [{id}] is referenced in composite monitors: [{by}]"));

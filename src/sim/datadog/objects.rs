@@ -1,6 +1,6 @@
 //! The dashboards, monitors and SLOs that Datadog keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,8 @@ pub enum Write {
 pub(in crate::sim) struct Objects {
     seed: u64,
     live: BTreeMap<ObjectKind, BTreeMap<String, Value>>,
+    /// Names of monitors with their ids: each new monitor is compared with its namesakes.
+    names: BTreeSet<(String, String)>,
     /// Deleted dashboards, which may come back.
     pub(super) deleted: BTreeMap<String, Value>,
     pub(super) writes: BTreeMap<(ObjectKind, Write), u64>,
@@ -59,6 +61,7 @@ impl Objects {
         Self {
             seed,
             live: BTreeMap::new(),
+            names: BTreeSet::new(),
             deleted: BTreeMap::new(),
             writes: BTreeMap::new(),
             states: BTreeMap::new(),
@@ -77,13 +80,31 @@ impl Objects {
     }
 
     pub(super) fn put(&mut self, kind: ObjectKind, id: &str, object: Value) {
-        self.live.entry(kind).or_default().insert(id.to_owned(), object);
+        let named = (name(&object), id.to_owned());
+        let before = self.live.entry(kind).or_default().insert(id.to_owned(), object);
+        if kind == ObjectKind::Monitor {
+            if let Some(before) = before {
+                self.names.remove(&(name(&before), id.to_owned()));
+            }
+            self.names.insert(named);
+        }
+    }
+
+    /// The monitors of a name, by id.
+    pub(super) fn monitors_named<'a>(&'a self, name: &Value) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        let name = name.to_string();
+        let from = self.names.range((name.clone(), String::new())..);
+        from.take_while(move |(one, _)| *one == name)
+            .filter_map(|(_, id)| self.get(ObjectKind::Monitor, id).map(|monitor| (id, monitor)))
     }
 
     /// Takes an object away; a dashboard can be restored.
     pub(super) fn take(&mut self, kind: ObjectKind, id: &str) -> Option<Value> {
         let object = self.live.get_mut(&kind)?.remove(id)?;
         self.states.remove(id);
+        if kind == ObjectKind::Monitor {
+            self.names.remove(&(name(&object), id.to_owned()));
+        }
         if kind == ObjectKind::Dashboard {
             self.deleted.insert(id.to_owned(), object.clone());
         }
@@ -95,10 +116,9 @@ impl Objects {
     }
 
     /// An object as an answer shows it: what has no order comes in any.
-    pub(super) fn show(&mut self, object: &Value) -> Value {
-        let mut shown = object.clone();
-        self.disorder.stir(&mut shown);
-        shown
+    pub(super) fn show(&mut self, mut object: Value) -> Value {
+        self.disorder.stir(&mut object);
+        object
     }
 
     /// 64 bits that nobody has got before.
@@ -158,19 +178,24 @@ impl Objects {
     }
 
     /// A person changes the value at a JSON pointer, or takes it away with null. False when there is no such place.
+    /// <https://www.rfc-editor.org/rfc/rfc6901>
     pub(super) fn edit(&mut self, kind: ObjectKind, id: &str, pointer: &str, value: Value, now: DateTime<Utc>) -> bool {
         let Some((parent, key)) = pointer.rsplit_once('/') else { return false };
         let Some(object) = self.get(kind, id) else { return false };
         let mut edited = object.clone();
+        if value.is_null() && edited.pointer(pointer).is_none() {
+            return false;
+        }
+        let key = key.replace("~1", "/").replace("~0", "~");
         match edited.pointer_mut(parent) {
             Some(Value::Object(fields)) if value.is_null() => {
-                fields.remove(key);
+                fields.remove(&key);
             }
             Some(Value::Object(fields)) => {
-                fields.insert(key.replace("~1", "/").replace("~0", "~"), value);
+                fields.insert(key, value);
             }
             Some(Value::Array(items)) => match key.parse::<usize>() {
-                Ok(place) if place < items.len() && value.is_null() => {
+                Ok(place) if value.is_null() => {
                     items.remove(place);
                 }
                 Ok(place) if place < items.len() => items[place] = value,
@@ -184,4 +209,9 @@ impl Objects {
         self.put(kind, id, edited);
         true
     }
+}
+
+/// The name of an object, as JSON: a name need not be a text.
+fn name(object: &Value) -> String {
+    object["name"].to_string()
 }

@@ -51,22 +51,22 @@ pub(super) fn list(asked: &Asked<'_>) -> Reply {
     };
     let total = objects.all(KIND).count();
     let found: Vec<Value> = objects.all(KIND).filter(wanted).map(|(_, slo)| slo.clone()).collect();
-    let page: Vec<Value> = found.iter().skip(offset).take(limit).map(|slo| objects.show(slo)).collect();
     let counts = json!({"total_count": total, "total_filtered_count": found.len()});
+    let page: Vec<Value> = found.into_iter().skip(offset).take(limit).map(|slo| objects.show(slo)).collect();
     Ok(ok(json!({"data": page, "errors": [], "metadata": {"page": counts}})))
 }
 
 pub(super) fn get(asked: &Asked<'_>) -> Reply {
     let mut objects = asked.shared.objects();
     let slo = objects.get(KIND, &asked.id).cloned().ok_or_else(unknown)?;
-    Ok(ok(json!({"data": objects.show(&slo), "errors": []})))
+    Ok(ok(json!({"data": objects.show(slo), "errors": []})))
 }
 
 /// The answer of a write: a list of one.
 fn written(objects: &mut Objects, id: &str, write: Write) -> Reply {
     objects.count(KIND, write);
     let slo = objects.get(KIND, id).cloned().ok_or_else(unknown)?;
-    Ok(ok(json!({"data": [objects.show(&slo)], "errors": []})))
+    Ok(ok(json!({"data": [objects.show(slo)], "errors": []})))
 }
 
 pub(super) fn create(asked: &Asked<'_>) -> Reply {
@@ -204,10 +204,11 @@ pub(super) fn can_delete(asked: &Asked<'_>) -> Reply {
 
 /// What needs an SLO, in words.
 fn uses(objects: &Objects, id: &str) -> Option<String> {
-    let alert = |monitor: &Value| match monitors::query_of(monitor) {
-        Some(MonitorQuery::ErrorBudget { slo, .. } | MonitorQuery::BurnRate { slo, .. }) => slo == id,
+    let reads = |query| match query {
+        MonitorQuery::ErrorBudget { slo, .. } | MonitorQuery::BurnRate { slo, .. } => slo == id,
         _ => false,
     };
+    let alert = |monitor: &Value| monitor["type"] == "slo alert" && monitors::query_of(monitor).is_some_and(reads);
     let alerts = objects.all(ObjectKind::Monitor).filter(|(_, monitor)| alert(monitor));
     let alerts = alerts.map(|(by, _)| format!("monitor {by}"));
     let dashboards = objects.all(ObjectKind::Dashboard).filter(|(_, dashboard)| shows(&dashboard["widgets"], id));

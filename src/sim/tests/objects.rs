@@ -66,6 +66,22 @@ async fn an_object_whose_answer_was_lost_is_there() {
 }
 
 #[tokio::test]
+async fn a_monitor_that_was_renamed_or_deleted_has_no_twin() {
+    let caller = Caller::new().await;
+    let make = || caller.sim.create_by_hand(ObjectKind::Monitor, monitor("max(last_5m):max:a{*} > 5"));
+    let (first, duplicate) = (make().unwrap(), make().unwrap_err());
+    assert!(duplicate.contains(&first), "{duplicate}");
+    assert!(caller.sim.edit_by_hand(ObjectKind::Monitor, &first, "/name", json!("other")));
+    let second = make().unwrap();
+    assert!(make().unwrap_err().contains(&second));
+    assert!(caller.sim.delete_by_hand(ObjectKind::Monitor, &second));
+    make().unwrap();
+    assert!(caller.sim.edit_by_hand(ObjectKind::Monitor, &first, "/name", json!("high")), "a person may make a twin");
+    assert!(make().unwrap_err().contains(&first), "the older one is named");
+    caller.sim.stop().await;
+}
+
+#[tokio::test]
 async fn over_the_limit_is_429_and_changes_nothing() {
     let options = Options { rate_limit: RateLimit { requests: 2, seconds: 10 }, ..Options::default() };
     let caller = Caller::with(options).await;
@@ -154,11 +170,13 @@ async fn a_persons_edit_shows_even_when_the_clock_stands_still() {
     assert!(edit("/widgets/1", json!({"definition": {"type": "note", "content": "d"}})));
     assert!(edit("/description", json!("e")));
     assert!(edit("/description", Value::Null));
+    assert!(!edit("/description", Value::Null), "it is gone already");
+    assert!(edit("/a~1b", json!(1)) && edit("/a~1b", Value::Null), "a slash in a key");
     assert!(!edit("/widgets/7/definition", json!({})) && !edit("", json!({})) && !edit("/widgets/9", json!({})));
     let last = caller.sim.objects(ObjectKind::Dashboard).remove(0);
     let contents: Vec<_> = [0, 1].map(|n| &last["widgets"][n]["definition"]["content"]).into();
     assert_eq!(contents, ["c", "d"]);
-    assert_eq!(last.get("description"), None);
+    assert_eq!((last.get("description"), last.get("a/b")), (None, None));
     assert!(last["modified_at"].as_str() > first["modified_at"].as_str());
     assert!(caller.sim.delete_by_hand(ObjectKind::Dashboard, &id));
     assert!(caller.sim.objects(ObjectKind::Dashboard).is_empty() && caller.sim.writes().is_empty());
