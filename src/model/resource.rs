@@ -96,6 +96,20 @@ impl Endpoint {
     pub fn in_service(&self) -> bool {
         matches!(self.status.as_str(), "InService" | "Updating" | "SystemUpdating" | "RollingBack")
     }
+
+    /// An asynchronous one in service, without variants.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            kind: EndpointKind::Async,
+            status: "InService".to_owned(),
+            failure_reason: None,
+            created_at: 0,
+            modified_at: 0,
+            config_name: "config".to_owned(),
+            variants: Vec::new(),
+        }
+    }
 }
 
 /// How an endpoint is invoked.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::config::settings::Environment;
 use crate::model::pipeline::group;
-use crate::model::resource::{Endpoint, EndpointKind, ResourceKind, Scope};
+use crate::model::resource::{Endpoint, ResourceKind, Scope};
 use crate::provision::template::Source;
 
 fn settings(text: &str) -> Settings {
@@ -43,19 +43,10 @@ fn endpoint(name: &str, in_prod: bool, tags: &[(&str, &str)]) -> Resource {
     let (environment, account) = if in_prod { ("data_prod", "444455556666") } else { ("data_dev", "111122223333") };
     let mut all: BTreeMap<String, String> = [("environment".to_owned(), environment.to_owned())].into();
     all.extend(tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-    let described = Endpoint {
-        kind: EndpointKind::Async,
-        status: "InService".into(),
-        failure_reason: None,
-        created_at: 0,
-        modified_at: 0,
-        config_name: String::new(),
-        variants: Vec::new(),
-    };
     Resource {
         arn: format!("arn:aws:sagemaker:us-west-2:{account}:endpoint/{name}"),
         name: name.to_owned(),
-        kind: ResourceKind::Endpoint(Some(described)),
+        kind: ResourceKind::Endpoint(Some(Endpoint::for_tests())),
         tags: all,
     }
 }

@@ -291,16 +291,7 @@ mod tests {
         assert!(!memory.is_orphan(&resource));
         memory.orphan(&resource.arn);
         assert!(memory.is_orphan(&resource));
-        let endpoint = Endpoint {
-            kind: crate::model::resource::EndpointKind::Async,
-            status: "InService".into(),
-            failure_reason: None,
-            created_at: 0,
-            modified_at: 0,
-            config_name: "config".into(),
-            variants: Vec::new(),
-        };
-        memory.remember("Scan-Old".into(), endpoint);
+        memory.remember("Scan-Old".into(), Endpoint::for_tests());
         assert!(!memory.is_orphan(&resource));
     }
 
@@ -322,19 +313,10 @@ mod tests {
     #[test]
     fn the_last_minutes_of_what_is_gone_are_read_for_an_hour() {
         let arn = "arn:aws:sagemaker:us-west-2:111122223333:endpoint/page-split";
-        let endpoint = Endpoint {
-            kind: crate::model::resource::EndpointKind::Async,
-            status: "InService".into(),
-            failure_reason: None,
-            created_at: 0,
-            modified_at: 0,
-            config_name: "config".into(),
-            variants: Vec::new(),
-        };
         let mut memory = Memory::default();
         memory.open(600_030);
         memory.see(arn, &Arc::from(["team:a".to_owned()]), 600_030);
-        memory.remember("Page-Split".into(), endpoint);
+        memory.remember("Page-Split".into(), Endpoint::for_tests());
         assert!(memory.gone().is_empty());
 
         memory.open(600_090);

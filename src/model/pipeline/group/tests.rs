@@ -15,10 +15,7 @@ fn endpoint(kind: EndpointKind, status: &str) -> ResourceKind {
         kind,
         status: status.into(),
         failure_reason: (status == "Failed").then(|| "no capacity\nfor ml.p4d".to_owned()),
-        created_at: 0,
-        modified_at: 0,
-        config_name: "config".into(),
-        variants: Vec::new(),
+        ..Endpoint::for_tests()
     }))
 }
 

@@ -91,16 +91,13 @@ fn described(endpoint: &world::Endpoint) -> Endpoint {
             world::Mode::Component => EndpointKind::InferenceComponents,
         },
         status: endpoint.status.clone(),
-        failure_reason: None,
-        created_at: 0,
-        modified_at: 0,
-        config_name: "config".to_owned(),
         variants: vec![Variant {
             name: endpoint.variant.clone(),
             instance_type: has_instances.then(|| endpoint.instance.clone()),
             instances: has_instances.then_some(endpoint.count),
             desired: has_instances.then_some(endpoint.count),
         }],
+        ..Endpoint::for_tests()
     }
 }
 

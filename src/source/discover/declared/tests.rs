@@ -35,11 +35,9 @@ fn deployed(stage: &str, kind: EndpointKind, status: &str) -> Resource {
     let endpoint = Endpoint {
         kind,
         status: status.into(),
-        failure_reason: None,
-        created_at: 0,
-        modified_at: 0,
         config_name: format!("{stage}-config"),
         variants: vec![variant],
+        ..Endpoint::for_tests()
     };
     let tags = [("pipeline", "Lease"), ("environment", "data_dev"), ("team", "Docs"), ("model", stage)];
     Resource {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::aws::tagging::Tagged;
 use crate::client::aws::{Api, connect};
-use crate::model::resource::{Endpoint, EndpointKind};
+use crate::model::resource::Endpoint;
 
 fn settings() -> Settings {
     let text = "regions: [us-west-2]\naccounts: [{name: dev}]";
@@ -43,15 +43,7 @@ fn listed(name: &str, status: &str, modified_at: i64) -> ListedEndpoint {
 }
 
 fn endpoint(status: &str, modified_at: i64) -> Endpoint {
-    Endpoint {
-        kind: EndpointKind::Async,
-        status: status.into(),
-        failure_reason: None,
-        created_at: 1,
-        modified_at,
-        config_name: "config".into(),
-        variants: Vec::new(),
-    }
+    Endpoint { status: status.into(), created_at: 1, modified_at, ..Endpoint::for_tests() }
 }
 
 fn refusal(api: Api, class: Class) -> AwsError {

@@ -20,13 +20,8 @@ fn resource(arn: &str, kind: ResourceKind, tags: &[(&str, &str)]) -> Resource {
 
 fn endpoint(name: &str, tags: &[(&str, &str)]) -> Resource {
     let endpoint = Endpoint {
-        kind: EndpointKind::Async,
-        status: "InService".into(),
-        failure_reason: None,
-        created_at: 0,
-        modified_at: 0,
-        config_name: String::new(),
         variants: vec![Variant { name: "v".into(), instance_type: None, instances: Some(1), desired: Some(1) }],
+        ..Endpoint::for_tests()
     };
     resource(&format!("sagemaker:us-west-2:1:endpoint/{name}"), ResourceKind::Endpoint(Some(endpoint)), tags)
 }
