@@ -32,6 +32,10 @@ const EVERYWHERE: [&str; 13] = [
 
 /// Coverage is judged over this long, and at least over two reports of it.
 const COVERAGE_WINDOW: Duration = Duration::from_mins(10);
+/// Where functions and endpoints log to.
+const FUNCTION_LOGS: &str = "/aws/lambda/";
+const ENDPOINT_LOGS: &str = "/aws/sagemaker/Endpoints/";
+const ALL_LOGS: &str = "https://console.aws.amazon.com/cloudwatch/home#logsV2:log-groups";
 
 /// The names that an expression may use in a template of this scope.
 pub(super) fn names(scope: Scope) -> Vec<&'static str> {
@@ -91,23 +95,36 @@ pub(in crate::provision) fn pipeline_value(pipeline: &Merged, production: bool) 
     })
 }
 
-/// A stage over all accounts and regions. `logs` is for [`link_logs`].
+/// A stage over all accounts and regions. `logs` is for [`link_logs`]: those of its first endpoint, else function;
+/// without either the list of all groups.
 pub(in crate::provision) fn stage_value(stage: &MergedStage) -> Value {
-    let places = |places: &[Place]| -> Vec<Value> {
-        let place = |place: &Place| json!({"name": safe_text(&place.name), "tag": place.tag, "account": place.account, "region": place.region});
-        places.iter().map(place).collect()
-    };
+    let (endpoints, functions) = (places(&stage.endpoints, ENDPOINT_LOGS), places(&stage.functions, FUNCTION_LOGS));
+    let logs = endpoints.first().or(functions.first()).map(|place| place["logs"].clone());
     json!({
         "name": safe_text(&stage.name),
         "tag": stage.tag,
         "async": stage.is_async(),
         "realtime": stage.is_realtime(),
         "serverless": stage.is_serverless(),
-        "endpoints": places(&stage.endpoints),
-        "functions": places(&stage.functions),
+        "endpoints": endpoints,
+        "functions": functions,
         "depends_on": stage.depends_on.iter().map(|name| safe_text(name)).collect::<Vec<_>>(),
-        "logs": log_group(stage),
+        "logs": logs.unwrap_or_else(|| ALL_LOGS.into()),
     })
+}
+
+/// Resources that log into a group of their own name in `folder`.
+fn places(places: &[Place], folder: &str) -> Vec<Value> {
+    let place = |place: &Place| {
+        json!({
+            "name": safe_text(&place.name),
+            "tag": place.tag,
+            "account": place.account,
+            "region": place.region,
+            "logs": log_group(place, folder),
+        })
+    };
+    places.iter().map(place).collect()
 }
 
 /// Where its alerts go.
@@ -139,19 +156,15 @@ fn minutes(duration: Duration) -> u64 {
     seconds.div_ceil(60) * 60
 }
 
-/// `link_logs(stage)`: the console's page of the stage's log group.
+/// `link_logs(stage)`, or of one of its endpoints or functions: the console's page of the log group.
 #[expect(clippy::needless_pass_by_value, reason = "the engine passes values")]
-fn link_logs(stage: Context) -> Result<String, Error> {
-    let link = stage.get_attr("logs").ok().and_then(|link| link.as_str().map(str::to_owned));
-    link.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "`link_logs` takes a stage"))
+fn link_logs(of: Context) -> Result<String, Error> {
+    let link = of.get_attr("logs").ok().and_then(|link| link.as_str().map(str::to_owned));
+    let takes = "`link_logs` takes a stage, an endpoint or a function";
+    link.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, takes))
 }
 
-/// The log group of a stage's first endpoint, else function; without either the list of all groups.
-fn log_group(stage: &MergedStage) -> String {
-    let endpoint = stage.endpoints.first().map(|place| (place, "/aws/sagemaker/Endpoints/"));
-    let Some((place, folder)) = endpoint.or(stage.functions.first().map(|place| (place, "/aws/lambda/"))) else {
-        return "https://console.aws.amazon.com/cloudwatch/home#logsV2:log-groups".to_owned();
-    };
+fn log_group(place: &Place, folder: &str) -> String {
     let domain = match place.partition.as_str() {
         "aws-cn" => "amazonaws.cn",
         "aws-us-gov" => "amazonaws-us-gov.com",

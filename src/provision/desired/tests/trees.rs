@@ -89,7 +89,7 @@ a: [{b: << pipeline.nme >>}, 'x << stages[7].name >>', {$for: x in pipeline.name
     four.yaml: tags: has to be a list; seen in four/pipeline/lease/data_prod and 1 more
     one.yaml: ddsync.when: `pipeline.has.asynchronous` is undefined; seen in one/pipeline/lease/data_prod and 1 more
     three.yaml: a: `range` is nothing that JSON can hold; seen in three/global
-    three.yaml: b: `link_logs` takes a stage; seen in three/global
+    three.yaml: b: `link_logs` takes a stage, an endpoint or a function; seen in three/global
     two.yaml: a[0].b: `pipeline.nme` is undefined; seen in two/pipeline/lease/data_prod and 1 more
     two.yaml: a[1]: `stages[7]` is undefined; seen in two/pipeline/lease/data_prod and 1 more
     two.yaml: a[2].$for: `pipeline.name.y` is undefined; seen in two/pipeline/lease/data_prod and 1 more
