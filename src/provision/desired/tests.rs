@@ -187,7 +187,7 @@ fn owners_are_told_and_only_production_is_woken() {
 fn what_the_settings_say_is_in_them() {
     let text = "{name: x, a: << settings.delay.hot >>, b: << settings.delay.warm >>, c: << settings.hot_seconds >>, \
                 d: << settings.warm_seconds >>, e: << settings.coverage_window >>, f: << settings.namespace >>, \
-                h: << links.app >>}";
+                g: << settings.heartbeat_window >>, h: << links.app >>}";
     let made = |settings: &Settings| {
         World::default()
             .wanted(&templates(&[(Kind::Dashboard, "d", &text.replace("name:", "title:"))]), settings)
@@ -196,14 +196,14 @@ fn what_the_settings_say_is_in_them() {
             .clone()
     };
     let defaults = json!({"title": "x", "a": 240, "b": 480, "c": 60, "d": 300, "e": 600, "f": "main",
-        "h": "https://app.datadoghq.com"});
+        "g": 600, "h": "https://app.datadoghq.com"});
     assert_eq!(made(&settings("")), defaults);
     let other = made(&settings(
         "metrics: {delay: 90s}\nschedules: {hot: '*/3 * * * *', report: '*/10 * * * *'}\ndatadog: {site: us5.datadoghq.com}",
     ));
     assert_eq!(
-        (&other["a"], &other["e"], &other["h"]),
-        (&json!(360), &json!(1200), &json!("https://us5.datadoghq.com"))
+        (&other["a"], &other["e"], &other["g"], &other["h"]),
+        (&json!(360), &json!(1200), &json!(1200), &json!("https://us5.datadoghq.com"))
     );
 }
 

@@ -30,8 +30,8 @@ const EVERYWHERE: [&str; 13] = [
     "loop",
 ];
 
-/// Coverage is judged over this long, and at least over two reports of it.
-const COVERAGE_WINDOW: Duration = Duration::from_mins(10);
+/// We are watched over this long, and at least over two of what is watched: reports, and of coverage polls too.
+const WATCHED_OVER: Duration = Duration::from_mins(10);
 /// Where functions and endpoints log to.
 const FUNCTION_LOGS: &str = "/aws/lambda/";
 const ENDPOINT_LOGS: &str = "/aws/sagemaker/Endpoints/";
@@ -146,7 +146,8 @@ fn settings_value(settings: &Settings) -> Value {
         "namespace": settings.provision.namespace,
         "hot_seconds": hot.as_secs(),
         "warm_seconds": warm.as_secs(),
-        "coverage_window": minutes(COVERAGE_WINDOW.max(report * 2)),
+        "heartbeat_window": minutes(WATCHED_OVER.max(report * 2)),
+        "coverage_window": minutes(WATCHED_OVER.max(report.max(hot).max(warm) * 2)),
     })
 }
 
