@@ -51,6 +51,14 @@ impl Sources {
         sources
     }
 
+    /// When the first point came of those that have all of these tags.
+    pub(super) fn since(&self, tags: &BTreeMap<String, String>) -> Option<i64> {
+        let has_all =
+            |source: &&Source| tags.iter().all(|(key, value)| source.tags.contains(&format!("{key}:{value}")));
+        let sources = self.0.values().flatten().filter(has_all);
+        sources.filter_map(|source| source.points.keys().next().copied()).min()
+    }
+
     pub(super) fn stored(&self, metric: &str) -> Vec<Stored<'_>> {
         let of_metric = self.0.get(metric).into_iter().flatten();
         of_metric.map(|source| Stored { tags: &source.tags, kind: source.kind, points: &source.points }).collect()

@@ -157,11 +157,14 @@ fn of_metric(query: &MonitorQuery, options: &Value, received: &Received, now: i6
     let missing = options["on_missing_data"].as_str().unwrap_or("default");
     // No event is no event: what counts is 0 when nobody says otherwise.
     let zero = counted && missing == "default" && options["notify_no_data"] != true;
+    // A group is left alone while it is new: <https://docs.datadoghq.com/monitors/configuration/#new-group-delay>
+    let wait = options["new_group_delay"].as_i64().unwrap_or(0);
+    let is_known = |verdict: &Verdict| sources.since(&verdict.tags).is_none_or(|first| now - first >= wait);
     let found = |verdict: Verdict| {
         let value = verdict.value.or(zero.then_some(0.0));
         (group_name(&verdict), value.map(|value| status_of(value, comparator, &options["thresholds"])))
     };
-    Some(verdicts.into_iter().map(found).collect())
+    Some(verdicts.into_iter().filter(is_known).map(found).collect())
 }
 
 fn group_name(verdict: &Verdict) -> String {
