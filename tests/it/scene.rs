@@ -13,6 +13,18 @@ use tokio::process::{Child, Command};
 /// 8 o'clock on a Tuesday morning: the company's rush hour begins.
 const MORNING: i64 = 1_788_854_400;
 
+/// A stage that its file declares and nobody deployed, and one that calls Textract.
+const DECLARED: &str = "
+team: Docs
+identifier: LeaseAbstraction
+data_prod:
+  sagemakerPipelines:
+    - name: Lease
+      models:
+        - {name: signature-finder, async: true, count: 1, dependsOn: {models: [page-split]}}
+        - {name: table-reader, async: true, count: 2, textract: true, dependsOn: {models: [page-split]}}
+";
+
 /// Where a program runs: its company, its folder, its environment.
 pub(crate) struct Scene {
     pub(crate) sim: Sim,
@@ -65,6 +77,13 @@ impl Scene {
     pub(crate) fn change(&mut self, from: &str, to: &str) {
         assert!(self.config.contains(from), "{from:?} is not in\n{}", self.config);
         self.config = self.config.replace(from, to);
+    }
+
+    /// Gives the program a pipeline file: what is in it stands nowhere else.
+    pub(crate) fn declare(&mut self) {
+        std::fs::create_dir_all(self.path("pipelines")).expect("a folder");
+        std::fs::write(self.path("pipelines/lease.yaml"), DECLARED).expect("a pipeline file");
+        self.config.push_str("pipelines: {files: [\"pipelines/*.yaml\"]}\n");
     }
 
     /// Gives the program a clock that is so far ahead of the company's.

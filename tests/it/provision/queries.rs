@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use ddsync::provision::object::Kind;
+use ddsync::provision::object::{Kind, Mark, Subject};
 use ddsync::query::{self, Expr, MonitorQuery};
 use serde_json::Value;
 
-use super::{ask, stored};
+use super::{FOLDERS, ask, stored, templates};
 use crate::scene::Scene;
 
 const HOUR: i64 = 3_600;
@@ -55,12 +55,13 @@ struct Question {
 
 /// A line for each query without a point at `now`; nothing when all have some.
 pub(super) async fn dead(scene: &Scene, now: i64) -> String {
-    let mut questions = Vec::new();
-    for (kind, mark, body) in stored(scene) {
+    let (mut questions, mut words) = (Vec::new(), String::new());
+    let all = stored(scene);
+    for (kind, mark, body) in &all {
         let place = format!("{kind} {}", mark.identity);
         let before = questions.len();
         match kind {
-            Kind::Monitor => of_monitor(&body, &place, now, &mut questions),
+            Kind::Monitor => of_monitor(body, &place, now, &mut questions),
             Kind::Slo => {
                 for part in ["numerator", "denominator"] {
                     let text = body["query"][part].as_str().expect("a query");
@@ -69,11 +70,16 @@ pub(super) async fn dead(scene: &Scene, now: i64) -> String {
                 }
             }
             Kind::Dashboard => {
-                let variables = variables(&body);
+                let variables = variables(body);
                 let everything: BTreeMap<String, String> =
                     variables.keys().map(|name| (name.clone(), "*".to_owned())).collect();
                 for values in [&variables, &everything] {
                     widgets(&body["widgets"], &place, values, now, &mut questions);
+                }
+                for widget in flat(&body["widgets"]) {
+                    if !shows_something(&widget["definition"], &mark.identity.subject, &all) {
+                        let _ = writeln!(words, "shows nothing: {place}: {widget}");
+                    }
                 }
             }
         }
@@ -81,7 +87,12 @@ pub(super) async fn dead(scene: &Scene, now: i64) -> String {
         assert!(questions.len() > before || alert_of_slo, "{place} asks nothing");
     }
     assert!(questions.len() > 1_000, "only {} queries", questions.len());
-    let (mut asked, mut used, mut words) = (BTreeSet::new(), BTreeSet::new(), String::new());
+    let selectors = questions.iter().flat_map(|question| question.expr.selectors());
+    let read: BTreeSet<&str> = selectors.map(|selector| selector.metric.as_str()).collect();
+    for metric in named().iter().filter(|metric| !read.contains(metric.as_str())) {
+        let _ = writeln!(words, "never asked, although a template has it: {metric}");
+    }
+    let (mut asked, mut used) = (BTreeSet::new(), BTreeSet::new());
     for Question { place, expr, from, to } in questions {
         for expr in with_selectors(&expr) {
             if !asked.insert((expr.to_string(), from)) || has_points(scene, &expr, from, to).await {
@@ -99,6 +110,13 @@ pub(super) async fn dead(scene: &Scene, now: i64) -> String {
     words
 }
 
+/// Every metric whose name stands in a template.
+fn named() -> BTreeSet<String> {
+    let texts: Vec<String> = FOLDERS.into_iter().flat_map(templates).map(|(_, text)| text).collect();
+    let words = texts.iter().flat_map(|text| text.split(|c: char| !(c.is_ascii_alphanumeric() || "._".contains(c))));
+    words.filter(|word| word.starts_with("mlpipeline.")).map(str::to_owned).collect()
+}
+
 fn of_monitor(body: &Value, place: &str, now: i64, questions: &mut Vec<Question>) {
     let text = body["query"].as_str().expect("a query");
     let query = query::parse_monitor(text).unwrap_or_else(|why| panic!("{place}: {why}: {text}"));
@@ -114,7 +132,7 @@ fn of_monitor(body: &Value, place: &str, now: i64, questions: &mut Vec<Question>
 }
 
 /// What a dashboard's variables are by default: a pipeline's own values.
-fn variables(body: &Value) -> BTreeMap<String, String> {
+pub(super) fn variables(body: &Value) -> BTreeMap<String, String> {
     let all = body["template_variables"].as_array().into_iter().flatten();
     let value = |variable: &Value| {
         let default = variable["defaults"][0].as_str().unwrap_or("*");
@@ -123,6 +141,38 @@ fn variables(body: &Value) -> BTreeMap<String, String> {
         Some((name.to_owned(), value))
     };
     all.filter_map(value).collect()
+}
+
+/// Widgets, and those within them.
+fn flat(list: &Value) -> Vec<&Value> {
+    let widgets = list.as_array().into_iter().flatten();
+    widgets.flat_map(|widget| std::iter::once(widget).chain(flat(&widget["definition"]["widgets"]))).collect()
+}
+
+/// Whether a widget refers to something that there is, and that is about the same; queries are asked elsewhere.
+fn shows_something(definition: &Value, about: &Subject, all: &[(Kind, Mark, Value)]) -> bool {
+    let of_kind = |wanted| all.iter().filter(move |(kind, ..)| *kind == wanted);
+    match definition["type"].as_str() {
+        Some("group") => definition["widgets"].as_array().is_some_and(|inner| !inner.is_empty()),
+        Some("slo") => {
+            let mut slos = of_kind(Kind::Slo).filter(|(.., slo)| slo["id"] == definition["slo_id"]);
+            slos.next().is_some_and(|(_, mark, _)| mark.identity.subject == *about)
+        }
+        Some("manage_status") => {
+            // `tag:("pipeline:lease" AND "environment:data_prod")`
+            let query = definition["query"].as_str().expect("a query");
+            let tags: Vec<&str> = query.split('"').skip(1).step_by(2).collect();
+            let spelled = tags.iter().map(|tag| format!("\"{tag}\"")).collect::<Vec<_>>().join(" AND ");
+            assert!([format!("tag:({spelled})"), format!("tag:{spelled}")].contains(&query.to_owned()), "{query}");
+            let has_all = |monitor: &Value| {
+                let own = monitor["tags"].as_array().into_iter().flatten();
+                let own: Vec<&str> = own.filter_map(Value::as_str).collect();
+                tags.iter().all(|tag| own.contains(tag))
+            };
+            of_kind(Kind::Monitor).any(|(.., monitor)| has_all(monitor))
+        }
+        _ => definition["requests"].as_array().is_some_and(|requests| !requests.is_empty()),
+    }
 }
 
 /// Every query of every widget, and every formula over them.
