@@ -15,6 +15,7 @@ use crate::program;
 use crate::scene::{Scene, Screen};
 
 mod alarms;
+mod firing;
 mod hostile;
 mod killed;
 mod queries;
@@ -100,6 +101,13 @@ async fn ask(scene: &Scene, path: &str, query: &[(&str, &str)]) -> (u16, Value) 
     answer(scene, CLIENT.get(address.expect("an address"))).await
 }
 
+/// Sends series to Datadog, which has to take them.
+async fn send(scene: &Scene, series: &Value) {
+    let request = CLIENT.post(format!("{}/api/v2/series", scene.sim.datadog_url())).json(series);
+    let (status, said) = answer(scene, request).await;
+    assert_eq!(status, 202, "{said}");
+}
+
 /// The answer to a request with our keys.
 async fn answer(scene: &Scene, request: reqwest::RequestBuilder) -> (u16, Value) {
     let keys = ["api", "application"].map(|name| format!("dd-{name}-key"));
@@ -132,4 +140,13 @@ async fn every_query_has_points_and_only_what_is_wrong_alerts() {
     let queries = queries::dead(&scene, at).await;
     daemon.kill().await.expect("the daemon ends");
     assert!(alarms.is_empty() && queries.is_empty(), "{alarms}\n{queries}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_monitor_speaks_past_its_threshold_and_not_before() {
+    let scene = whole(60.0).await;
+    let applied = apply(&scene).await;
+    assert_eq!(applied.code, Some(0), "{}", applied.whole());
+    let wrong = firing::wrong(&scene).await;
+    assert!(wrong.is_empty(), "{wrong}");
 }
