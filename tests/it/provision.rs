@@ -18,6 +18,7 @@ mod alarms;
 mod firing;
 mod hostile;
 mod killed;
+mod messages;
 mod queries;
 
 /// Who is told. Every handle is one that the pretend Datadog knows.

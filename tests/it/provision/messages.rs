@@ -1,0 +1,175 @@
+//! What a person reads who is woken: it has every part, for each stage that it may be about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ddsync::query::parse_monitor;
+use serde_json::Value;
+
+use super::{templates, whole};
+
+/// Polls and reports that are not as by default, so that what is computed from them is seen to be.
+const SETTINGS: &str = "
+metrics: {delay: 3m}
+schedules: {hot: '0 */2 * * * *', report: '45 */20 * * * *'}
+";
+/// Seconds after which a point of the hot tier, of the warm tier and of a report is in Datadog with these: how long a
+/// minute is left alone, the pause between polls, and a minute for reading and sending; reports are sent as they are made.
+const DELAYS: [(&str, u64); 3] = [("hot", 180 + 120 + 60), ("warm", 180 + 300 + 60), ("report", 60)];
+/// Minutes in which there are two reports.
+const REPORTS: &str = "max(last_40m):";
+
+/// In which order the parts of a message stand, each under its title.
+const TITLES: [&str; 3] = ["Likely causes, the likeliest first:", "Look at:", "Runbook:"];
+
+/// A message on one occasion, and for one group, as Datadog shows it.
+fn shown(message: &str, occasion: &str, group: &BTreeMap<String, String>) -> String {
+    let (mut text, mut hidden) = (String::new(), Vec::new());
+    for (index, part) in message.split("{{").enumerate() {
+        let (inside, rest) = if index == 0 { ("", part) } else { part.split_once("}}").expect("braces that close") };
+        let named = inside.strip_prefix(['#', '^']);
+        if let Some(block) = named {
+            let holds = match block.strip_prefix("is_exact_match ") {
+                None => block == occasion,
+                Some(compared) => {
+                    let parts: Vec<&str> = compared.split('"').collect();
+                    group.get(parts[1]).is_some_and(|value| value == parts[3])
+                }
+            };
+            hidden.push(holds == inside.starts_with('^'));
+        } else if inside.starts_with('/') {
+            hidden.pop().expect("a block that was opened");
+        } else if !hidden.contains(&true) {
+            text.push_str(group.get(inside).map_or(inside, String::as_str));
+        }
+        if !hidden.contains(&true) {
+            text.push_str(rest);
+        }
+    }
+    text
+}
+
+/// Every group that a message has something of its own for, else one.
+fn groups(message: &str, by: &BTreeSet<&str>) -> Vec<BTreeMap<String, String>> {
+    let compared = message.split("{{#is_exact_match \"").skip(1).filter_map(|rest| {
+        let parts: Vec<&str> = rest.split('"').collect();
+        Some((parts.first()?.to_string(), parts.get(2)?.to_string()))
+    });
+    let any: BTreeMap<String, String> = by.iter().map(|key| (format!("{key}.name"), format!("this-{key}"))).collect();
+    let with = |(variable, value)| any.clone().into_iter().chain([(variable, value)]).collect();
+    let all: Vec<_> = compared.map(with).collect();
+    if all.is_empty() { vec![any] } else { all }
+}
+
+/// The lines under each of the titles.
+fn under_titles(text: &str) -> Option<[Vec<&str>; 3]> {
+    let mut parts = TITLES.map(|_| Vec::new());
+    for (index, title) in TITLES.iter().enumerate() {
+        let (_, rest) = text.split_once(&format!("\n\n{title}\n"))?;
+        parts[index] = rest.lines().take_while(|line| !line.is_empty()).collect();
+    }
+    Some(parts)
+}
+
+fn is_numbered(lines: &[&str]) -> bool {
+    lines.len() > 1 && lines.iter().zip(1..).all(|(line, number)| line.starts_with(&format!("{number}. ")))
+}
+
+/// The first lines that say something.
+fn said(text: &str) -> [&str; 2] {
+    let mut lines = text.lines().filter(|line| !line.is_empty());
+    [(); 2].map(|()| lines.next().unwrap_or_default())
+}
+
+/// What is missing in what is shown of a monitor that speaks. `stages` are the words of which one tells the stage; none
+/// for what watches us.
+fn lacking(text: &str, stages: &[&str]) -> Vec<&'static str> {
+    let mut lacking = Vec::new();
+    let mut needs = |holds: bool, what| {
+        if !holds {
+            lacking.push(what);
+        }
+    };
+    let [first, second] = said(text);
+    needs(first.ends_with('.') && first.len() > 30, "what happened, in the first line");
+    needs(stages.is_empty() || stages.iter().any(|stage| first.contains(stage)), "the stage");
+    needs(second == "Since first_triggered_at UTC.", "since when, in the second");
+    let Some([causes, look, runbook]) = under_titles(text) else {
+        needs(false, "a title");
+        return lacking;
+    };
+    needs(is_numbered(&causes), "causes in order");
+    needs(is_numbered(&runbook), "what to do, in order");
+    let dashboard = |line: &&str| line.contains("ashboard: https://app.datadoghq.com/dashboard/");
+    needs(look.iter().any(dashboard), "a link to the dashboard");
+    let log = |line: &&str| line.starts_with("- Log") && line.contains("#logsV2:log-groups");
+    needs(stages.is_empty() || look.iter().any(log), "a link to the log group");
+    needs(text.trim_end().lines().last().is_some_and(|line| line.starts_with('@')), "who is told");
+    lacking
+}
+
+/// What is odd about how often a monitor speaks, and how long it waits.
+fn odd(body: &Value) -> Vec<&'static str> {
+    let mut odd = Vec::new();
+    let mut needs = |holds: bool, what| {
+        if !holds {
+            odd.push(what);
+        }
+    };
+    let (options, priority) = (&body["options"], body["priority"].as_u64().unwrap_or(9));
+    needs((1..=4).contains(&priority), "no priority");
+    let again = options["renotify_interval"].as_u64();
+    needs(again.is_none_or(|minutes| (60..=240).contains(&minutes)), "says it again too often, or too late");
+    needs(again.is_some() != options["renotify_statuses"].is_null(), "says it again, but not when");
+    needs(priority > 2 || again.is_some(), "is urgent and says it once");
+    let gives_up = options["timeout_h"].as_u64();
+    let of_silence = options["on_missing_data"] == "show_and_notify_no_data";
+    needs(gives_up == of_silence.then_some(24), "ends by itself after so many hours, or never");
+    let waits = options["evaluation_delay"].as_u64();
+    let query = body["query"].as_str().unwrap_or_default();
+    let computed = match query.contains(":ddsync.") {
+        true => waits == Some(DELAYS[2].1) && query.starts_with(REPORTS),
+        false if body["type"] == "slo alert" => waits.is_none(),
+        false => DELAYS[..2].iter().any(|(_, delay)| waits == Some(*delay)),
+    };
+    needs(computed, "does not wait as long as the settings say");
+    odd
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_says_what_happened_where_and_what_to_do() {
+    let mut scene = whole(1.0).await;
+    scene.config.push_str(SETTINGS);
+    let plan = scene.run(&["plan", "--json", "--kind", "monitor"]).await;
+    assert_eq!(plan.code, Some(0), "{}", plan.whole());
+    // Of each template one example.
+    let (mut wrong, mut made) = (BTreeMap::new(), BTreeSet::new());
+    for step in plan.json()["steps"].as_array().expect("steps") {
+        let identity = step["identity"].as_str().expect("an identity");
+        let key = identity.split('/').next().unwrap_or_default();
+        made.insert(key.to_owned());
+        let body = &step["action"]["create"]["body"];
+        wrong.extend(odd(body).into_iter().map(|what| (format!("{key} {what}"), body.to_string())));
+
+        let message = body["message"].as_str().expect("a text");
+        let query = parse_monitor(body["query"].as_str().expect("a query")).expect("a query that is one");
+        let by = query.group_by();
+        let occasion = if body["options"]["timeout_h"].is_null() { "is_alert" } else { "is_no_data" };
+        for group in groups(message, &by) {
+            let named: Vec<&str> = group.get("stage.name").into_iter().map(String::as_str).collect();
+            let stages = match identity.ends_with("/global") {
+                true => vec![],
+                false if named.is_empty() => vec!["clause-tagger", "reader", "router", "scan", "ocr"],
+                false => named,
+            };
+            let text = shown(message, occasion, &group);
+            wrong.extend(lacking(&text, &stages).into_iter().map(|what| (format!("{key} lacks {what}"), text.clone())));
+            let over = shown(message, "is_recovery", &group);
+            if said(&over)[0] == said(&text)[0] || !said(&over)[0].ends_with('.') {
+                wrong.insert(format!("{key} says nothing when it is over"), over);
+            }
+        }
+    }
+    assert!(made.iter().eq(templates("monitors").keys()), "there is one of {made:?}");
+    let wrong: Vec<String> = wrong.into_iter().map(|(what, text)| format!("{what}:\n{text}")).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
