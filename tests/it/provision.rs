@@ -19,6 +19,7 @@ mod firing;
 mod hostile;
 mod killed;
 mod messages;
+mod ourselves;
 mod queries;
 
 /// Who is told. Every handle is one that the pretend Datadog knows.
