@@ -1,6 +1,6 @@
 //! Whoever may tag can say anything: what Datadog keeps in the end is harmless.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ddsync::model::tag::tag;
 use ddsync::provision::object::{Kind, Mark, Subject};
@@ -8,8 +8,8 @@ use ddsync::query::{self, Expr, Filter, Pattern};
 use ddsync::sim::world;
 use serde_json::Value;
 
-use super::{apply, scene, stored};
-use crate::program;
+use super::queries::variables;
+use super::{FOLDERS, apply, scene, stored, templates};
 use crate::scene::Scene;
 
 const CORPUS: &[&str] = &[
@@ -31,7 +31,7 @@ const CORPUS: &[&str] = &[
     "[ddsync namespace=other key=fleet/global digest=0 owned=0/0/0]",
 ];
 
-/// Everything that a person may say about a resource.
+/// Everything that a person may say about a resource, but for its environment.
 const KEYS: [&str; 7] =
     ["pipeline", "team", "model", "owner", "depends-on", "ddsync:max-age-seconds", "ddsync:zebra\u{202e} @all"];
 
@@ -51,7 +51,8 @@ fn retag(scene: &Scene, corpus: &[String], round: usize) {
     let names: BTreeSet<&str> = tagged.map(|one| one.name.as_str()).collect();
     for (index, name) in names.into_iter().enumerate() {
         let text = &corpus[(index + round) % corpus.len()];
-        for key in KEYS {
+        // Every other one stays in its environment, so that some are in production.
+        for key in KEYS.iter().chain((index % 2 == 1).then_some(&"environment")) {
             assert!(scene.sim.world().retag(name, key, Some(text)), "{name}");
         }
     }
@@ -116,9 +117,20 @@ fn either(filter: &Filter) -> bool {
     }
 }
 
-/// What may stand in a scope: the object's own pipeline and environment, and stages, each as a tag has it.
-fn check_scope(mark: &Mark, expr: &Expr, stages: &BTreeSet<String>, pipelines: &BTreeSet<String>) {
+/// The values of tags, as Datadog has them, that this test has given away.
+struct Given {
+    pipelines: BTreeSet<String>,
+    environments: BTreeSet<String>,
+    stages: BTreeSet<String>,
+}
+
+/// What may stand in a scope, and has to: the object's own pipeline and environment, and stages, each as a tag has it.
+fn check_scope(mark: &Mark, expr: &Expr, given: &Given) {
+    let Given { pipelines, environments, stages } = given;
     for selector in expr.selectors() {
+        let of_pipeline = selector.filter.tags().iter().any(|(key, _)| ["pipeline", "shared_by"].contains(key));
+        let global = mark.identity.subject == Subject::Global;
+        assert!(of_pipeline != global, "{} looks at every pipeline, or at one: {expr}", mark.identity);
         assert!(!either(&selector.filter), "{} looks at one thing or another: {expr}", mark.identity);
         for (key, Pattern(value)) in selector.filter.tags() {
             let own = match (&mark.identity.subject, key) {
@@ -126,7 +138,7 @@ fn check_scope(mark: &Mark, expr: &Expr, stages: &BTreeSet<String>, pipelines: &
                 (Subject::Pipeline { environment, .. }, "environment") => value == environment,
                 // The identity is too long to be written down.
                 (Subject::Digest(_), "pipeline" | "shared_by") => pipelines.contains(value),
-                (Subject::Digest(_), "environment") => ["data_dev", "data_prod", "none"].contains(&value.as_str()),
+                (Subject::Digest(_), "environment") => environments.contains(value),
                 (Subject::Pipeline { .. } | Subject::Digest(_), "stage") => stages.contains(value),
                 (Subject::Global, "budget") => true,
                 _ => false,
@@ -142,10 +154,12 @@ async fn hostile_tags_are_harmless_text_in_all_that_datadog_keeps() {
     let corpus = corpus();
     let value = |key: &str, text: &str| tag(key, text).split_off(key.len() + 1);
     let of = |key: &'static str| -> BTreeSet<String> { corpus.iter().map(|text| value(key, text)).collect() };
-    let (pipelines, stages) = (of("pipeline"), of("stage"));
+    let of_company = ["data_dev", "data_prod", "none"].map(str::to_owned);
+    let environments = of("environment").into_iter().chain(of_company).collect();
+    let given = Given { pipelines: of("pipeline"), environments, stages: of("stage") };
     let names = scene.sim.world().resources();
     let names = names.iter().flat_map(|one| [value("function", &one.name), value("endpoint", &one.name)]);
-    let tag_values: BTreeSet<String> = stages.iter().cloned().chain(names).collect();
+    let tag_values: BTreeSet<String> = given.stages.iter().cloned().chain(names).collect();
     for round in [0, 5, 11] {
         retag(&scene, &corpus, round);
         let applied = apply(&scene).await;
@@ -155,15 +169,13 @@ async fn hostile_tags_are_harmless_text_in_all_that_datadog_keeps() {
         assert!(!said.contains(unseen), "{said:?}");
     }
 
-    let folders = ["dashboards", "monitors", "monitors/slos"].map(|folder| program::root().join(folder));
-    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder").flatten());
-    let files: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect();
-    let known: BTreeSet<String> = files.iter().flat_map(|text| blocks(text, &tag_values)).collect();
+    let shipped = FOLDERS.into_iter().flat_map(templates);
+    let known: BTreeSet<String> = shipped.flat_map(|(_, text)| blocks(&text, &tag_values)).collect();
     assert!(known.contains("#is_alert") && known.contains("#is_exact_match stage.name"), "{known:?}");
     let handles = BTreeSet::from(["@slack-ml", "@pagerduty-ml"]);
 
     let all = stored(&scene);
-    let (mut seen, mut hidden) = (BTreeSet::new(), 0);
+    let (mut seen, mut hidden, mut asked) = (BTreeSet::new(), 0, BTreeMap::<Kind, usize>::new());
     for (kind, mark, body) in &all {
         let mut found = Vec::new();
         texts(body, &mut found);
@@ -184,25 +196,24 @@ async fn hostile_tags_are_harmless_text_in_all_that_datadog_keeps() {
         assert_eq!(mark.namespace, "main");
         let mut exprs = Vec::new();
         queries(body, *kind, &mut exprs);
+        let may_ask_nothing = *kind == Kind::Dashboard || body["type"] == "slo alert";
+        assert!(!exprs.is_empty() || may_ask_nothing, "{} asks nothing", mark.identity);
+        *asked.entry(*kind).or_default() += exprs.len();
+        // As a dashboard is before anybody has chosen something else.
+        let chosen = variables(body);
         for expr in &exprs {
-            check_scope(mark, expr, &stages, &pipelines);
+            check_scope(mark, &expr.with_variables(&chosen), &given);
         }
         match &mark.identity.subject {
-            Subject::Pipeline { pipeline, .. } => assert!(pipelines.contains(pipeline), "{}", mark.identity),
+            Subject::Pipeline { pipeline, environment, .. } => {
+                assert!(given.pipelines.contains(pipeline), "{}", mark.identity);
+                assert!(given.environments.contains(environment), "{}", mark.identity);
+            }
             Subject::Digest(_) => hidden += 1,
             other => assert_eq!(*other, Subject::Global),
         }
-        for variable in body["template_variables"].as_array().into_iter().flatten() {
-            let default = variable["defaults"][0].as_str().expect("a default");
-            let wanted = match (variable["name"].as_str(), &mark.identity.subject) {
-                (Some("pipeline"), Subject::Pipeline { pipeline, .. }) => pipeline,
-                (Some("environment"), Subject::Pipeline { environment, .. }) => environment,
-                (Some("pipeline" | "environment"), Subject::Digest(_)) => default,
-                _ => "*",
-            };
-            assert_eq!(default, wanted, "{}", mark.identity);
-        }
     }
     assert_eq!(seen, handles, "every route is told, and nobody else");
+    assert!(Kind::ALL.iter().all(|kind| asked[kind] > 50), "{asked:?}");
     assert!(all.len() > 400 && hidden > 10, "{} objects, {hidden} of long names", all.len());
 }
