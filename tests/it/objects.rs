@@ -22,6 +22,21 @@ async fn routed() -> Scene {
     scene
 }
 
+/// The same, with templates of one's own, of which there are none yet.
+async fn with_templates() -> Scene {
+    let mut scene = routed().await;
+    scene.config.push_str("templates: {dir: ./templates}\n");
+    std::fs::create_dir(scene.path("templates")).expect("a folder");
+    scene
+}
+
+/// Writes a template, by its path in the folder.
+fn write_template(scene: &Scene, file: &str, text: &str) {
+    let path = scene.path("templates").join(file);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    std::fs::write(path, text).expect("it is written");
+}
+
 /// One pipeline of one environment.
 const LEASE: [&str; 4] = ["--pipeline", "lease", "--environment", "data_prod"];
 
@@ -49,6 +64,13 @@ fn line<'a>(parts: &[&[&'a str]]) -> Vec<&'a str> {
 /// Applies what the filters say, which has to work.
 async fn applied(scene: &Scene, filters: &[&str]) -> Screen {
     let screen = scene.run(&line(&[&["apply", "--auto-approve"], filters])).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    screen
+}
+
+/// Plans what the filters say, of which nothing may be left to do.
+async fn settled(scene: &Scene, filters: &[&str]) -> Screen {
+    let screen = scene.run(&line(&[&["plan", "--detailed-exitcode"], filters])).await;
     assert_eq!(screen.code, Some(0), "{}", screen.whole());
     screen
 }

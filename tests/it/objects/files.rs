@@ -3,7 +3,7 @@
 use ddsync::sim::ObjectKind;
 use serde_json::{Value, json};
 
-use super::{FEW, edit, line, object, routed, seen};
+use super::{FEW, edit, line, object, routed, seen, settled, with_templates, write_template};
 use crate::scene::Scene;
 
 #[tokio::test]
@@ -74,12 +74,11 @@ async fn an_export_of_the_interface() {
             "type": "timeseries", "title": "{{stays}}", "requests": [{"display_type": "line", "response_format": "timeseries",
             "queries": [{"name": "a", "data_source": "metrics", "query": "avg:ddsync.heartbeat{*}"}], "formulas": [{"formula": "a"}]}]}}],
     });
-    std::fs::write(scene.path("templates/dashboards/front-door.json"), made.to_string()).expect("it is written");
+    write_template(&scene, "dashboards/front-door.json", &made.to_string());
     let only = ["--only", "front-door"];
     let screen = super::applied(&scene, &only).await;
     insta::assert_snapshot!("export", seen(&screen));
-    let plan = scene.run(&line(&[&["plan", "--detailed-exitcode"], &only])).await;
-    assert_eq!(plan.code, Some(0), "{}", plan.whole());
+    settled(&scene, &only).await;
     let live = object(&scene, ObjectKind::Dashboard, "Front door");
     assert_eq!(live["widgets"][0]["definition"]["title"], "{{stays}}");
 }
@@ -87,13 +86,13 @@ async fn an_export_of_the_interface() {
 #[tokio::test]
 async fn templates_that_are_broken() {
     let scene = with_templates().await;
-    std::fs::write(
-        scene.path("templates/monitors/wrong.yaml"),
+    write_template(
+        &scene,
+        "monitors/wrong.yaml",
         "ddsync: {scope: pipeline}\nname: \"<< pipeline.name >> <<\"\nquery: \"avg:x{<< filtre >>}\"\n\
          options: {thresholds: {critical: << vars.max >>}}\n",
-    )
-    .expect("it is written");
-    std::fs::write(scene.path("templates/dashboards/torn.json"), "{\"title\": \"x\"").expect("it is written");
+    );
+    write_template(&scene, "dashboards/torn.json", "{\"title\": \"x\"");
     for command in ["validate", "plan"] {
         let screen = scene.run(&[command]).await;
         insta::assert_snapshot!(format!("templates_broken_{command}"), screen.whole());
@@ -104,12 +103,12 @@ async fn templates_that_are_broken() {
 #[tokio::test]
 async fn a_variable_that_is_none() {
     let scene = with_templates().await;
-    std::fs::write(
-        scene.path("templates/monitors/wrong.yaml"),
+    write_template(
+        &scene,
+        "monitors/wrong.yaml",
         "ddsync: {scope: pipeline}\nname: x\ntype: query alert\nquery: \"avg(last_5m):avg:ddsync.heartbeat{*} > 5\"\n\
          message: \"@slack-ml\"\noptions: {thresholds: {critical: \"<< vars.most >>\"}}\n",
-    )
-    .expect("it is written");
+    );
     insta::assert_snapshot!("templates_variable", scene.run(&["validate"]).await.whole());
 }
 
@@ -117,12 +116,12 @@ async fn a_variable_that_is_none() {
 #[tokio::test]
 async fn templates_that_the_lint_refuses() {
     let scene = with_templates().await;
-    std::fs::write(
-        scene.path("templates/monitors/odd.yaml"),
+    write_template(
+        &scene,
+        "monitors/odd.yaml",
         "name: \"Odd {{pipeline.name}}\"\ntype: query alert\nquery: \"avg(last_5m):avg:ddsync.upp{*} by {host} > 5\"\n\
          message: \"{{#is_alert}}Look. @slack-ml\"\noptions: {thresholds: {critical: 6}}\n",
-    )
-    .expect("it is written");
+    );
     let screen = scene.run(&["validate"]).await;
     insta::assert_snapshot!("templates_lint", screen.whole());
     assert_eq!(screen.code, Some(2));
@@ -136,13 +135,4 @@ async fn a_folder_that_is_not_there() {
     for command in ["validate", "plan"] {
         insta::assert_snapshot!(format!("templates_missing_{command}"), scene.run(&[command]).await.whole());
     }
-}
-
-async fn with_templates() -> Scene {
-    let mut scene = routed().await;
-    scene.config.push_str("templates: {dir: ./templates}\n");
-    for folder in ["monitors", "dashboards"] {
-        std::fs::create_dir_all(scene.path("templates").join(folder)).expect("a folder");
-    }
-    scene
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use ddsync::sim::ObjectKind;
 use serde_json::{Value, json};
 
-use super::{FEW, LEASE, applied, by_hand, edit, id, line, object, routed, seen};
+use super::{
+    FEW, LEASE, applied, by_hand, edit, id, line, object, routed, seen, settled, with_templates, write_template,
+};
+use crate::provision::census;
 use crate::scene::Scene;
 
 #[tokio::test]
@@ -34,8 +37,7 @@ async fn from_nothing_to_nothing_to_do() {
     let writes = scene.sim.writes();
     let again = scene.run(&line(&[&["apply"], &FEW])).await;
     insta::assert_snapshot!("apply_nothing", seen(&again));
-    let plan = scene.run(&line(&[&["plan", "--detailed-exitcode"], &FEW])).await;
-    assert_eq!((plan.code, plan.stdout), (Some(0), again.stdout));
+    assert_eq!(settled(&scene, &FEW).await.stdout, again.stdout);
     assert_eq!(scene.sim.writes(), writes, "a second apply writes nothing");
 }
 
@@ -187,15 +189,31 @@ async fn destroyed_and_put_back() {
     assert_eq!([ObjectKind::Monitor, ObjectKind::Slo, ObjectKind::Dashboard].map(count), before);
     let again = scene.run(&["restore", "backup.json", "--auto-approve"]).await;
     insta::assert_snapshot!("restore_again", seen(&again));
-    let plan = scene.run(&line(&[&["plan", "--detailed-exitcode"], &FEW])).await;
-    assert_eq!(plan.code, Some(0), "{}", plan.whole());
+    settled(&scene, &FEW).await;
+}
+
+/// All of a namespace, without a filter: nothing of it is left, what is not ours stays, and the backup brings all back.
+#[tokio::test]
+async fn everything_destroyed_and_put_back() {
+    let scene = routed().await;
+    applied(&scene, &[]).await;
+    let theirs = scene.sim.create_by_hand(ObjectKind::Monitor, by_hand()).expect("it is made");
+    let before = census(&scene);
+    assert!(before.len() > 150, "{} objects", before.len());
+    let screen = scene.run(&["destroy", "--auto-approve", "--backup", "all.json"]).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    assert!(census(&scene).is_empty(), "{}", screen.whole());
+    let left: Vec<String> = scene.sim.objects(ObjectKind::Monitor).iter().map(id).collect();
+    assert_eq!(left, [theirs]);
+    let screen = scene.run(&["restore", "all.json"]).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    assert_eq!(census(&scene), before);
+    settled(&scene, &[]).await;
 }
 
 #[tokio::test]
 async fn a_monitor_made_by_hand_becomes_ours() {
-    let mut scene = routed().await;
-    scene.config.push_str("templates: {dir: ./templates}\n");
-    std::fs::create_dir(scene.path("templates")).expect("a folder");
+    let scene = with_templates().await;
     let made = scene.sim.create_by_hand(ObjectKind::Monitor, by_hand()).expect("it is made");
     let printed = scene.run(&["import", &made]).await;
     insta::assert_snapshot!("import", seen(&printed));
@@ -203,8 +221,7 @@ async fn a_monitor_made_by_hand_becomes_ours() {
     assert_eq!(scene.run(&["import", &url]).await.stdout, printed.stdout);
     let adopted = scene.run(&["import", &url, "--adopt", "--auto-approve"]).await;
     insta::assert_snapshot!("import_adopt", seen(&adopted));
-    let plan = scene.run(&["plan", "--only", "errors-of-the-front-door", "--detailed-exitcode"]).await;
-    assert_eq!(plan.code, Some(0), "{}", plan.whole());
+    settled(&scene, &["--only", "errors-of-the-front-door"]).await;
     let monitors = scene.sim.objects(ObjectKind::Monitor);
     assert_eq!((monitors.len(), id(&monitors[0])), (1, made));
     insta::assert_snapshot!(
@@ -224,9 +241,7 @@ async fn a_monitor_made_by_hand_becomes_ours() {
 /// Whatever the kind: after it is taken over, the plan is empty and Datadog has it once.
 #[tokio::test]
 async fn a_dashboard_and_an_slo_made_by_hand_become_ours() {
-    let mut scene = routed().await;
-    scene.config.push_str("templates: {dir: ./templates}\n");
-    std::fs::create_dir(scene.path("templates")).expect("a folder");
+    let scene = with_templates().await;
     let note = json!({"definition": {"type": "note", "content": "{{by hand}} << not ours >> 50 % done"}});
     let board = json!({"title": "By hand", "layout_type": "ordered", "widgets": [note]});
     let slo = json!({"name": "Mine", "type": "metric", "thresholds": [{"timeframe": "30d", "target": 99.0}], "query": {
@@ -243,8 +258,8 @@ async fn a_dashboard_and_an_slo_made_by_hand_become_ours() {
         assert_eq!(std::fs::read_dir(scene.path("templates")).expect("a folder").count(), usize::from(key == "mine"));
         let adopted = scene.run(&["import", &address.replace("ID", &made), "--adopt", "--auto-approve"]).await;
         assert_eq!(adopted.code, Some(0), "{}", adopted.whole());
-        let plan = scene.run(&["plan", "--only", key, "--detailed-exitcode"]).await;
-        assert_eq!((plan.code, scene.sim.objects(kind).len()), (Some(0), 1), "{}", plan.whole());
+        let plan = settled(&scene, &["--only", key]).await;
+        assert_eq!(scene.sim.objects(kind).len(), 1, "{}", plan.whole());
         assert!(plan.stdout.starts_with("nothing to do, 1 unchanged"), "{}", plan.whole());
     }
     let content = &object(&scene, ObjectKind::Dashboard, "By hand")["widgets"][0]["definition"]["content"];
@@ -254,12 +269,10 @@ async fn a_dashboard_and_an_slo_made_by_hand_become_ours() {
 /// A monitor made by hand that is just what a template makes is taken over instead of doubled.
 #[tokio::test]
 async fn a_duplicate_is_adopted() {
-    let mut scene = routed().await;
-    scene.config.push_str("templates: {dir: ./templates}\n");
-    std::fs::create_dir_all(scene.path("templates/monitors")).expect("a folder");
+    let scene = with_templates().await;
     let template = "name: Silence\ntype: query alert\nquery: \"avg(last_5m):avg:ddsync.heartbeat{*} < 1\"\npriority: 3\n\
         message: \"Runbook: look. << notify >>\"\noptions: {thresholds: {critical: 1}, evaluation_delay: 60}\n";
-    std::fs::write(scene.path("templates/monitors/silence.yaml"), template).expect("it is written");
+    write_template(&scene, "monitors/silence.yaml", template);
     let only = ["--only", "silence"];
     let json = scene.run(&line(&[&["plan", "--json"], &only])).await.json();
     let mut body = json["steps"][0]["action"]["create"]["body"].clone();
@@ -269,8 +282,7 @@ async fn a_duplicate_is_adopted() {
     insta::assert_snapshot!("apply_adopts", seen(&applied(&scene, &only).await));
     let monitors = scene.sim.objects(ObjectKind::Monitor);
     assert_eq!((monitors.len(), id(&monitors[0])), (1, made));
-    let plan = scene.run(&line(&[&["plan", "--detailed-exitcode"], &only])).await;
-    assert_eq!(plan.code, Some(0), "{}", plan.whole());
+    settled(&scene, &only).await;
 }
 
 #[tokio::test]
