@@ -28,13 +28,30 @@ impl Place {
         self.sim.writes().values().sum()
     }
 
-    /// What the next report says of a metric of ours.
-    async fn said(&self, metric: &str) -> f64 {
+    /// What the next report says of a metric of ours, by kind.
+    async fn said(&self, metric: &str) -> BTreeMap<String, f64> {
+        self.pass(1).await;
         self.run(JobKind::Report).await.unwrap();
         let ledger = self.sim.ledger();
         let series = ledger.series.iter().filter(|(series, _)| series.metric == metric);
-        series.filter_map(|(_, points)| points.values().next_back()).map(|kept| kept.value).sum()
+        let last = series.map(|(series, points)| {
+            let kind = series.tags.iter().find_map(|tag| tag.strip_prefix("kind:")).unwrap();
+            (kind.to_owned(), points.values().next_back().unwrap().value)
+        });
+        last.collect()
     }
+
+    /// Monitors of a pipeline.
+    fn monitors(&self, pipeline: &str) -> usize {
+        let tag = format!("\"pipeline:{pipeline}\"");
+        self.sim.objects(ObjectKind::Monitor).iter().filter(|one| one["tags"].to_string().contains(&tag)).count()
+    }
+}
+
+/// Objects of each kind.
+fn of_kinds(monitors: u32, slos: u32, dashboards: u32) -> BTreeMap<String, f64> {
+    let kinds = [("monitor", monitors), ("slo", slos), ("dashboard", dashboards)];
+    kinds.map(|(kind, objects)| (kind.to_owned(), objects.into())).into()
 }
 
 #[tokio::test]
@@ -55,19 +72,46 @@ async fn the_daemon_makes_what_is_missing_and_mends_what_was_changed() {
     place.run(JobKind::Provision).await.unwrap();
     let (objects, writes) = (place.objects(), place.writes());
     assert!(objects > 50, "{objects}");
-    assert_eq!(place.said("ddsync.provision.drift").await.to_bits(), 0.0_f64.to_bits());
+    assert_eq!(place.said("ddsync.provision.drift").await, of_kinds(0, 0, 0), "what is new is not drift");
 
     let summary = place.run(JobKind::Provision).await.unwrap();
     assert_eq!((place.objects(), place.writes()), (objects, writes), "{}", summary.note);
 
-    let monitor = place.sim.objects(ObjectKind::Monitor).remove(0);
-    let id = monitor["id"].to_string();
-    assert!(place.sim.edit_by_hand(ObjectKind::Monitor, &id, "/message", "quiet".into()));
+    let monitors = place.sim.objects(ObjectKind::Monitor);
+    for monitor in &monitors[..2] {
+        assert!(place.sim.edit_by_hand(ObjectKind::Monitor, &monitor["id"].to_string(), "/message", "quiet".into()));
+    }
+    let slo = place.sim.objects(ObjectKind::Slo).remove(0);
+    assert!(place.sim.edit_by_hand(ObjectKind::Slo, slo["id"].as_str().unwrap(), "/name", "mine".into()));
     place.run(JobKind::Provision).await.unwrap();
-    let mended = place.sim.objects(ObjectKind::Monitor).into_iter().find(|one| one["id"] == monitor["id"]).unwrap();
-    assert_eq!(mended["message"], monitor["message"]);
+    let mended = place.sim.objects(ObjectKind::Monitor);
+    assert!(monitors.iter().zip(&mended).all(|(before, after)| before["message"] == after["message"]));
+    assert_eq!(place.said("ddsync.provision.drift").await, of_kinds(2, 1, 0));
+    place.run(JobKind::Provision).await.unwrap();
+    assert_eq!(place.said("ddsync.provision.drift").await, of_kinds(0, 0, 0), "it is mended");
+}
+
+#[tokio::test]
+async fn what_is_not_done_is_pending_until_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = provisioned(folder.path()).await;
+    place.run(JobKind::Discover).await.unwrap();
+    place.run(JobKind::Provision).await.unwrap();
+    assert_eq!(place.said("ddsync.provision.pending").await, of_kinds(0, 0, 0));
+    place.sim.world().add_pipeline(crate::sim::company::DEVELOPMENT, "tax", place.jobs.clock.now());
     place.pass(1).await;
-    assert!(place.said("ddsync.provision.drift").await > 0.0);
+    place.run(JobKind::Discover).await.unwrap();
+    place.sim.faults().add(Rule::new("datadog", Fault::Forbidden).on("create_monitor"));
+    place.run(JobKind::Provision).await.unwrap_err();
+    let pending = place.said("ddsync.provision.pending").await;
+    assert_eq!(place.monitors("tax"), 0);
+
+    place.sim.faults().clear();
+    place.run(JobKind::Provision).await.unwrap();
+    assert_eq!(place.said("ddsync.provision.pending").await, of_kinds(0, 0, 0));
+    let made = u32::try_from(place.monitors("tax")).unwrap();
+    assert!(made > 3, "{made}");
+    assert_eq!(pending, of_kinds(made, 0, 0), "and its dashboard and SLO were made without them");
 }
 
 #[tokio::test]
@@ -90,19 +134,15 @@ async fn a_pipeline_that_is_gone_is_marked_before_it_is_pruned() {
     let place = provisioned(folder.path()).await;
     place.run(JobKind::Discover).await.unwrap();
     place.run(JobKind::Provision).await.unwrap();
-    let of_payroll = |place: &Place| {
-        let monitors = place.sim.objects(ObjectKind::Monitor);
-        monitors.iter().filter(|one| one["tags"].to_string().contains("pipeline:payroll")).count()
-    };
-    let before = of_payroll(&place);
+    let before = place.monitors("payroll");
     assert!(before > 0);
     place.sim.world().delete("payroll-ocr", place.jobs.clock.now());
     place.pass(1).await;
     place.run(JobKind::Discover).await.unwrap();
     place.run(JobKind::Provision).await.unwrap();
-    assert_eq!(of_payroll(&place), before, "marked, and still there");
+    assert_eq!(place.monitors("payroll"), before, "marked, and still there");
     place.pass(1).await;
     place.run(JobKind::Provision).await.unwrap();
-    assert_eq!(of_payroll(&place), 0);
+    assert_eq!(place.monitors("payroll"), 0);
     assert!(place.sim.writes()[&(ObjectKind::Monitor, Write::Delete)] >= before as u64);
 }
