@@ -183,8 +183,8 @@ async fn nobody_to_ask() {
     assert_eq!(scene.sim.objects(ObjectKind::Slo).len(), 1);
 }
 
-/// Datadog refuses a monitor that is there already, and takes a dashboard or an SLO twice: what two runs have made twice
-/// the next one takes away.
+/// Datadog takes a dashboard and an SLO twice, and so the monitors that name them: what two runs have made twice the next
+/// one takes away.
 #[tokio::test]
 async fn two_at_once() {
     let scene = routed().await;

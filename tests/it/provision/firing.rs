@@ -23,7 +23,15 @@ const AHEAD: i64 = 8 * MINUTE;
 const FILLED: i64 = 5 * MINUTE;
 /// Steps of a value: whole numbers of what is counted, hundredths of what is measured.
 const STEPS: u32 = 1 << 22;
-const STEPS_OF_ONE: f64 = 100.0;
+const STEPS_OF_ONE: u32 = 100;
+/// What is never more than this, so that a threshold beyond it is never crossed.
+const AT_MOST: [(&str, u32); 5] = [
+    ("mlpipeline.endpoint.has_backlog_without_capacity.max", 1),
+    ("mlpipeline.endpoint.in_service", 1),
+    ("mlpipeline.stage.missing", 1),
+    ("ddsync.heartbeat", 1),
+    ("ddsync.coverage", 100),
+];
 /// What else the monitor reads stands at this meanwhile: there is a lot, or nothing.
 const OTHERS: [f64; 2] = [1_000.0, 0.0];
 /// How long ago that comes which is counted, at most.
@@ -47,7 +55,12 @@ impl Source {
     }
 
     fn value(&self, step: u32) -> f64 {
-        if self.counted { step.into() } else { f64::from(step) / STEPS_OF_ONE }
+        if self.counted { step.into() } else { f64::from(step) / f64::from(STEPS_OF_ONE) }
+    }
+
+    fn steps(&self) -> u32 {
+        let most = AT_MOST.iter().find(|(metric, _)| *metric == self.metric);
+        most.map_or(STEPS, |(_, most)| most * STEPS_OF_ONE)
     }
 }
 
@@ -156,7 +169,7 @@ impl<'s> Watched<'s> {
     async fn edge(&self, group: &str, lever: usize, others: f64, loud: &[&str]) -> Option<(f64, f64)> {
         let value = |step| self.sources[lever].value(step);
         let is_loud = async |step| loud.contains(&&*self.at(group, lever, value(step), others).await);
-        let (mut low, mut high) = (0, STEPS);
+        let (mut low, mut high) = (0, self.sources[lever].steps());
         let mut low_is_loud = is_loud(low).await;
         let high_is_loud = is_loud(high).await;
         if low_is_loud == high_is_loud {
