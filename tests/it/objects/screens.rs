@@ -205,7 +205,7 @@ async fn everything_destroyed_and_put_back() {
     assert!(census(&scene).is_empty(), "{}", screen.whole());
     let left: Vec<String> = scene.sim.objects(ObjectKind::Monitor).iter().map(id).collect();
     assert_eq!(left, [theirs]);
-    let screen = scene.run(&["restore", "all.json"]).await;
+    let screen = scene.run(&["restore", "all.json", "--auto-approve"]).await;
     assert_eq!(screen.code, Some(0), "{}", screen.whole());
     assert_eq!(census(&scene), before);
     settled(&scene, &[]).await;
