@@ -193,12 +193,22 @@ fn widgets(list: &Value, place: &str, values: &BTreeMap<String, String>, now: i6
             let formulas = request["formulas"].as_array().into_iter().flatten();
             let formulas = formulas.map(|one| filled(one["formula"].as_str().expect("a formula"), &named));
             for text in named.values().map(|text| (*text).to_owned()).chain(formulas.collect::<Vec<_>>()) {
+                let text = with_values(text, values);
                 let expr = query::parse(&text).unwrap_or_else(|why| panic!("{place}: {why}: {text}"));
-                let expr = expr.with_variables(values);
                 questions.push(Question { place: place.clone(), expr, from: now - HOUR, to: now });
             }
         }
     }
+}
+
+/// A query with what its variables stand for in their places, as Datadog puts it there; `$name.value` is the part after
+/// the colon.
+fn with_values(text: String, values: &BTreeMap<String, String>) -> String {
+    // One name may be the beginning of another, which then comes after it.
+    values.iter().rev().fold(text, |text, (name, tag)| {
+        let value = tag.split_once(':').map_or(tag.as_str(), |(_, value)| value);
+        text.replace(&format!("${name}.value"), value).replace(&format!("${name}"), tag)
+    })
 }
 
 /// A formula with the queries in the place of their names.
