@@ -8,7 +8,6 @@ Prints what is wrong, a line each, and leaves with 1; leaves with 2 when there w
 """
 
 import json
-import sys
 from collections import Counter
 
 from datadog_api_client.model_utils import model_to_dict
@@ -17,7 +16,7 @@ from datadog_api_client.v1.model.monitor import Monitor
 from datadog_api_client.v1.model.service_level_objective_request import ServiceLevelObjectiveRequest
 from datadog_api_client.v1.model.widget import Widget
 
-from strict import parsed, unknown_to_the_models
+from strict import main, parsed, unknown_to_the_models
 
 MODELS = {"dashboard": Dashboard, "monitor": Monitor, "slo": ServiceLevelObjectiveRequest}
 LAST_PRIORITY = 5
@@ -81,19 +80,9 @@ def judge(line):
     yield from wrong or against_the_documentation(kind, data)
 
 
-def main():
-    lines = [line for line in sys.stdin.buffer.read().splitlines() if line.strip()]
-    if not lines:
-        print("judge_objects.py: no object on standard input", file=sys.stderr)
-        sys.exit(2)
-    wrong = [f"{number}: {words}" for number, line in enumerate(lines, 1) for words in judge(line)]
-    for words in wrong[:50]:
-        print(words, file=sys.stderr)
-    if wrong:
-        print(f"judge_objects.py: {len(wrong)} faults in {len(lines)} objects", file=sys.stderr)
-        sys.exit(1)
-    print(json.dumps(Counter(json.loads(line)["kind"] for line in lines)))
+def summary(records):
+    return Counter(record["kind"] for record in records)
 
 
 if __name__ == "__main__":
-    main()
+    main(judge, "object", "objects", summary)

@@ -11,13 +11,12 @@ Prints what is wrong, a line each, and leaves with 1; leaves with 2 when there w
 import json
 import math
 import re
-import sys
 
 from datadog_api_client.model_utils import model_to_dict
 from datadog_api_client.v2.model.metric_payload import MetricPayload
 from datadog_api_client.v2.model.metric_series import MetricSeries
 
-from strict import parsed, unknown_to_the_models
+from strict import main, parsed, unknown_to_the_models
 
 MAX_UNCOMPRESSED = 5_242_880
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,199}")
@@ -87,20 +86,9 @@ def judge(line):
     yield from wrong
 
 
-def main():
-    lines = [line for line in sys.stdin.buffer.read().splitlines() if line.strip()]
-    if not lines:
-        print("judge_series.py: no body on standard input", file=sys.stderr)
-        sys.exit(2)
-    wrong = [f"{number}: {words}" for number, line in enumerate(lines, 1) for words in judge(line)]
-    for words in wrong[:50]:
-        print(words, file=sys.stderr)
-    if wrong:
-        print(f"judge_series.py: {len(wrong)} faults in {len(lines)} bodies", file=sys.stderr)
-        sys.exit(1)
-    points = sum(len(series["points"]) for line in lines for series in json.loads(line)["series"])
-    print(json.dumps({"bodies": len(lines), "points": points}))
+def summary(bodies):
+    return {"bodies": len(bodies), "points": sum(len(series["points"]) for body in bodies for series in body["series"])}
 
 
 if __name__ == "__main__":
-    main()
+    main(judge, "body", "bodies", summary)

@@ -1,5 +1,9 @@
 """The strict walk: Datadog's Python models are lenient, and keep what they do not know without a word."""
 
+import json
+import pathlib
+import sys
+
 from datadog_api_client.configuration import Configuration
 from datadog_api_client.model_utils import (
     ModelComposed,
@@ -32,3 +36,20 @@ def unknown_to_the_models(thing, where):
     elif isinstance(thing, list):
         for index, value in enumerate(thing):
             yield from unknown_to_the_models(value, f"{where}[{index}]")
+
+
+def main(judge, one, many, summary):
+    """Judges each line of standard input, which is `one` of `many`. Prints what is wrong, a line each, and leaves with 1;
+    leaves with 2 when there was nothing to judge. Of lines that are right it prints the summary."""
+    script = pathlib.Path(sys.argv[0]).name
+    lines = [line for line in sys.stdin.buffer.read().splitlines() if line.strip()]
+    if not lines:
+        print(f"{script}: no {one} on standard input", file=sys.stderr)
+        sys.exit(2)
+    wrong = [f"{number}: {words}" for number, line in enumerate(lines, 1) for words in judge(line)]
+    for words in wrong[:50]:
+        print(words, file=sys.stderr)
+    if wrong:
+        print(f"{script}: {len(wrong)} faults in {len(lines)} {many}", file=sys.stderr)
+        sys.exit(1)
+    print(json.dumps(summary([json.loads(line) for line in lines])))
