@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use ddsync::agent::known_metrics;
 use ddsync::config::Settings;
 use ddsync::model::pipeline::{Pipeline, group};
-use ddsync::model::resource::{Endpoint, EndpointKind, Resource, ResourceKind, Scope, Variant};
+use ddsync::model::resource::{EndpointKind, Resource, ResourceKind, Scope};
 use ddsync::provision::apply::wanted;
 use ddsync::provision::object::Kind;
+use ddsync::provision::sample::described;
 use ddsync::provision::template::Templates;
 
 use crate::Result;
@@ -62,23 +63,6 @@ fn of_pipeline(settings: &Settings, number: usize) -> Vec<Resource> {
         }
     }
     all
-}
-
-fn described(kind: EndpointKind) -> Endpoint {
-    Endpoint {
-        kind,
-        status: "InService".to_owned(),
-        failure_reason: None,
-        created_at: 0,
-        modified_at: 0,
-        config_name: "benchmark".to_owned(),
-        variants: vec![Variant {
-            name: "AllTraffic".to_owned(),
-            instance_type: Some("ml.g5.xlarge".to_owned()),
-            instances: Some(1),
-            desired: Some(1),
-        }],
-    }
 }
 
 /// Leaves of the templates in use so many of each kind that make one object for a pipeline, the first by their names, and

@@ -59,7 +59,9 @@ fn resources(keys: &TagKeys, environment: &str, account: &str) -> Vec<Resource> 
     ]
 }
 
-fn described(kind: EndpointKind) -> Endpoint {
+/// An endpoint of this kind that is in service, with one variant on an instance; a serverless one has none.
+#[must_use]
+pub fn described(kind: EndpointKind) -> Endpoint {
     let instances = (kind != EndpointKind::Serverless).then_some(1);
     Endpoint {
         kind,
