@@ -1,7 +1,5 @@
 //! How fast points go out: serialised, split, compressed, sent and answered.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +12,7 @@ use ddsync::sink::series::deliver;
 use crate::child::Again;
 use crate::company::Simulator;
 use crate::drive::Folder;
-use crate::polling::CONFIG;
+use crate::polling::{CONFIG, configured};
 use crate::{Result, figure, heading};
 
 /// Endpoints, series of each, and points of each series: what a poll of the warm tier sends.
@@ -39,10 +37,7 @@ pub(crate) async fn print() -> Result<()> {
 
 /// Sends and prints points per second.
 pub(crate) async fn serve() -> Result<()> {
-    let environment: BTreeMap<String, String> = std::env::vars().collect();
-    let config = environment.get(CONFIG).ok_or("no configuration is named")?;
-    let loaded = ddsync::config::load(Path::new(config), &environment).map_err(|problems| problems.to_string())?;
-    let settings = loaded.settings.datadog;
+    let settings = configured()?.datadog;
     let client = Client::new(&settings)?;
     let series = all();
     let started = Instant::now();

@@ -17,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ddsync::agent::jobs::Jobs;
 use ddsync::client::{aws, datadog};
 use ddsync::clock::Clock;
+use ddsync::config::Settings;
 use ddsync::state::Store;
 use serde::{Deserialize, Serialize};
 
@@ -50,11 +51,16 @@ pub(crate) struct Report {
     pub(crate) astray: u64,
 }
 
-pub(crate) async fn serve(lifted: bool) -> Result<()> {
+/// The settings of a measured process, which is told in its environment where they are.
+pub(crate) fn configured() -> Result<Settings> {
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     let config = environment.get(CONFIG).ok_or("no configuration is named")?;
     let loaded = ddsync::config::load(Path::new(config), &environment).map_err(|problems| problems.to_string())?;
-    let mut settings = loaded.settings;
+    Ok(loaded.settings)
+}
+
+pub(crate) async fn serve(lifted: bool) -> Result<()> {
+    let mut settings = configured()?;
     if lifted {
         settings.limits.requests_per_second = LIFTED;
         settings.limits.points_per_second = LIFTED;
