@@ -12,7 +12,9 @@ help:
 	@echo 'make lint          formatting, clippy and documentation without warnings'
 	@echo 'make bench         what it costs: requests, dollars, seconds, memory'
 
+# The first build takes minutes: whoever waits for it sees how far it is.
 demo:
+	$(CARGO) build --locked
 	$(CARGO) run --locked --quiet -- demo
 
 test: emulators
