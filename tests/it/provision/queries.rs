@@ -203,7 +203,7 @@ fn widgets(list: &Value, place: &str, values: &BTreeMap<String, String>, now: i6
 
 /// A query with what its variables stand for in their places, as Datadog puts it there; `$name.value` is the part after
 /// the colon.
-fn with_values(text: String, values: &BTreeMap<String, String>) -> String {
+pub(super) fn with_values(text: String, values: &BTreeMap<String, String>) -> String {
     // One name may be the beginning of another, which then comes after it.
     values.iter().rev().fold(text, |text, (name, tag)| {
         let value = tag.split_once(':').map_or(tag.as_str(), |(_, value)| value);
