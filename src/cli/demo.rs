@@ -23,8 +23,8 @@ use objects::Applied;
 
 /// Simulated seconds a real second.
 const RATE: f64 = 120.0;
-/// 8 o'clock on a Tuesday morning: the company's rush hour begins.
-const MORNING: i64 = 1_788_854_400;
+/// 8 o'clock on a Tuesday morning by the company's clock, eight hours behind UTC: its rush hour begins.
+const MORNING: i64 = 1_788_883_200;
 /// Whom the company tells and wakes.
 const ROUTES: &str = "routes:
   default: {notify: \"@slack-ml\", page: \"@pagerduty-ml\"}

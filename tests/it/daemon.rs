@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use ddsync::{
     model::tag::tag,
     sim::{Fault, Rule, Sim, company},
@@ -10,13 +10,9 @@ use ddsync::{
 
 use crate::{
     process::{Place, wait_for},
+    scene::morning,
     truth::{self, Span},
 };
-
-/// 8 o'clock on a Tuesday morning, Pacific time: rush hour begins.
-fn morning() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_788_883_200, 0).expect("an instant")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_refused_is_named_and_stops_no_other() {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::DateTime;
 use ddsync::sim::{company, world::Resource};
 
 use serde_json::Value;
@@ -31,11 +30,8 @@ data_dev:
       models: [{name: reader, async: true}]
 ";
 
-/// 8 o'clock on a Tuesday morning, Pacific time: rush hour, in which queues have an age.
-const RUSH: i64 = 1_788_883_200;
-
 async fn scene(rate: f64) -> Scene {
-    let mut scene = Scene::at(DateTime::from_timestamp(RUSH, 0).expect("an instant"), rate).await;
+    let mut scene = Scene::at_rate(rate).await;
     std::fs::create_dir_all(scene.path("pipelines")).expect("a folder");
     std::fs::write(scene.path("pipelines/lease.yaml"), FILE).expect("a pipeline file");
     scene.config.push_str("pipelines: {files: [\"pipelines/*.yaml\"]}\n");

@@ -7,6 +7,7 @@ use ddsync::sim::{Fault, Rule};
 
 use crate::{
     process::{Place, wait_for},
+    scene::morning,
     truth::{self, Span},
 };
 
@@ -18,11 +19,6 @@ const KILLS: u32 = 50;
 const LIVES: (u64, u64) = (80, 1900);
 /// Names the seed of a run that is to be repeated.
 pub(crate) const SEED: &str = "DDSYNC_KILL_SEED";
-
-/// 8 o'clock on a Tuesday morning, Pacific time: rush hour begins.
-fn morning() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_788_883_200, 0).expect("an instant")
-}
 
 /// Everything that goes wrong in real life, often.
 fn faults() -> Vec<Rule> {

@@ -10,8 +10,10 @@ use ddsync::sim::{Clock, Options, Sim};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-/// 8 o'clock on a Tuesday morning: the company's rush hour begins.
-const MORNING: i64 = 1_788_854_400;
+/// 8 o'clock on a Tuesday morning by the company's clock, eight hours behind UTC: its rush hour begins.
+pub(crate) fn morning() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_788_883_200, 0).expect("an instant")
+}
 
 /// A stage that its file declares and nobody deployed, and one that calls Textract.
 const DECLARED: &str = "
@@ -44,7 +46,7 @@ pub(crate) struct Screen {
 impl Scene {
     /// The example company on a morning, its clock `rate` times as fast as the machine's.
     pub(crate) async fn at_rate(rate: f64) -> Self {
-        Self::at(DateTime::from_timestamp(MORNING, 0).expect("an instant"), rate).await
+        Self::at(morning(), rate).await
     }
 
     /// The example company at `origin`, its clock `rate` times as fast as the machine's.
