@@ -1,5 +1,6 @@
 //! `ddsync destroy`: takes objects of ours out of Datadog again, with a backup first; `ddsync restore` puts them back.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +9,7 @@ use super::apply::{WriteArgs, approve, carry_out, tell};
 use super::objects::{FilterArgs, PlanOptions, Work, cache};
 use super::{CommandError, ConfigArgs, Outcome, plan_text, print};
 use crate::provision::apply::{self, Backup, Options, Progress};
+use crate::provision::object::{Subject, World};
 use crate::provision::plan::destroy_plan;
 
 #[derive(Debug, Args)]
@@ -47,6 +49,9 @@ pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
     let options = PlanOptions { filter: args.filter.clone(), ..PlanOptions::default() };
     let mut options = work.options(&options);
     let mut plan = destroy_plan(&world, &options);
+    if plan.steps.is_empty() {
+        args.filter.check(&world, &pipelines(&world))?;
+    }
     if !args.force {
         options.undeletable = apply::held(&work.datadog(), &plan).await?;
         plan = destroy_plan(&world, &options);
@@ -74,6 +79,14 @@ pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
     let options = Options { force: args.force, ..args.write.options() };
     let report = carry_out(&work, &plan, &world, options).await?;
     Ok(u8::from(tell(&report) || blocked))
+}
+
+/// Those that objects are about.
+fn pipelines(world: &World) -> BTreeSet<&str> {
+    let about = world.objects.iter().filter_map(|live| Some(&live.mark.as_ref()?.identity.subject));
+    about
+        .filter_map(|subject| if let Subject::Pipeline { pipeline, .. } = subject { Some(&**pipeline) } else { None })
+        .collect()
 }
 
 pub(super) async fn restore(args: &RestoreArgs, verbose: u8) -> Outcome {

@@ -41,6 +41,9 @@ pub enum CommandError {
     /// What Datadog lists cannot be true.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// The command line asks for what is not there.
+    #[error("{0}")]
+    Usage(String),
     /// Anything else, in words.
     #[error("{0}")]
     Failed(String),
@@ -53,6 +56,7 @@ impl CommandError {
         match self {
             Self::Configuration(_)
             | Self::Clock(_)
+            | Self::Usage(_)
             | Self::Prepare(PrepareError::Templates(_) | PrepareError::Lint(_)) => 2,
             Self::State(_)
             | Self::Datadog(_)

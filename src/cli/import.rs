@@ -49,12 +49,16 @@ pub(super) async fn run(args: &ImportArgs, verbose: u8) -> Outcome {
     spinner.finish_and_clear();
     let live = live?.ok_or_else(|| CommandError::Failed(format!("datadog has no {kind} {id}")))?;
     let text = yaml(&template(kind, &live.body)).map_err(|error| CommandError::Failed(error.to_string()))?;
+    let ours =
+        live.mark.as_ref().map(|mark| format!("it is {} of namespace {} already", mark.identity, mark.namespace));
     if !args.write && !args.adopt {
+        if let Some(why) = ours {
+            print::warning(format_args!("{kind} {id} needs no template: {}", print::printable(&why)));
+        }
         print::raw(text.as_bytes());
         return Ok(0);
     }
-    if let Some(mark) = &live.mark {
-        let why = format!("it is {} of namespace {} already", mark.identity, mark.namespace);
+    if let Some(why) = ours {
         return Err(CommandError::Failed(format!("{kind} {id} needs no template: {}", print::printable(&why))));
     }
     let key = args.key.clone().unwrap_or_else(|| slug(kind.title(&live.body)));
@@ -180,6 +184,9 @@ fn write(settings: &Settings, kind: Kind, key: &str, text: &str) -> Result<PathB
     };
     let path = dir.join(folder_of(kind)).join(format!("{key}.yaml"));
     let failed = |error: &std::io::Error| CommandError::file("the template", &path, error);
+    if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+        return Ok(path);
+    }
     if path.exists() {
         return Err(CommandError::Failed(format!(
             "{} is there already: choose another key with --as, or delete it",

@@ -1,5 +1,6 @@
 //! What the commands about dashboards, monitors and SLOs begin with.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::model::resource::Resource;
 use crate::model::tag::normalize_value;
 use crate::provision::apply::{self, Inputs, Prepared};
 use crate::provision::lint::Metrics;
-use crate::provision::object::{Kind, Live};
+use crate::provision::object::{Kind, Live, World};
 use crate::provision::plan::{Choice, Filter, Options};
 
 /// How long a command talks to Datadog at most.
@@ -58,19 +59,33 @@ impl FilterArgs {
 }
 
 impl FilterArgs {
-    /// That nothing matches, and what may have been meant.
-    fn nothing(&self, pipelines: &[Pipeline]) -> String {
-        let names = || pipelines.iter().map(|pipeline| pipeline.name.as_str());
+    /// Whether an object of `world` is meant, when anything is left out. A filter that means nothing is mistyped.
+    ///
+    /// # Errors
+    /// What may have been meant: `pipelines` are those that there are.
+    pub(super) fn check(&self, world: &World, pipelines: &BTreeSet<&str>) -> Result<(), CommandError> {
+        let filter = self.filter();
+        let choice = Choice::new(&filter, &[], world);
+        let meant =
+            |live: &Live| live.mark.as_ref().is_some_and(|mark| choice.has(live.kind, &mark.identity, &live.body));
+        if filter.is_everything() || world.objects.iter().any(meant) {
+            return Ok(());
+        }
         let same = |name: &str, wanted: &str| normalize_value(name) == normalize_value(wanted);
-        let unknown = self.pipeline.iter().find(|wanted| !names().any(|name| same(name, wanted)));
-        match unknown {
+        let unknown = self.pipeline.iter().find(|wanted| !pipelines.iter().any(|name| same(name, wanted)));
+        Err(CommandError::Usage(match unknown {
             None => "no object matches: `ddsync plan` without filters shows all of them".to_owned(),
             Some(wanted) => {
-                let hint = nearest(wanted, names()).map(|name| format!("; did you mean {}?", quoted(name)));
-                format!("no object matches: there is no pipeline {}{}", quoted(wanted), hint.unwrap_or_default())
+                let hint = nearest(wanted, pipelines.iter().copied());
+                let hint = hint.map(|name| format!("; did you mean {}?", quoted(name))).unwrap_or_default();
+                format!("no object matches: there is no pipeline {}{hint}", quoted(wanted))
             }
-        }
+        }))
     }
+}
+
+fn names(pipelines: &[Pipeline]) -> BTreeSet<&str> {
+    pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect()
 }
 
 /// A kind of object, as it is typed.
@@ -166,14 +181,10 @@ impl Work {
         )
         .await;
         spinner.finish_and_clear();
-        let mut prepared = prepared?;
-        let Prepared { plan, world } = &mut prepared;
-        let filter = options.filter.filter();
-        let choice = Choice::new(&filter, &[], world);
-        let known =
-            |live: &Live| live.mark.as_ref().is_some_and(|mark| choice.has(live.kind, &mark.identity, &live.body));
-        if plan.steps.is_empty() && plan.unchanged == 0 && !filter.is_everything() && !world.objects.iter().any(known) {
-            plan.findings.insert(0, options.filter.nothing(&found.pipelines));
+        let prepared = prepared?;
+        let Prepared { plan, world } = &prepared;
+        if plan.steps.is_empty() && plan.unchanged == 0 {
+            options.filter.check(world, &names(&found.pipelines))?;
         }
         Ok(prepared)
     }

@@ -9,6 +9,8 @@ use crate::provision::plan::{Action, Cause, FieldChange, Plan, Step};
 
 /// Part of the mark that differs whenever something else does.
 const DIGEST: &str = "ddsync_digest";
+/// Part of the mark that the words about the object tell.
+const GONE: &str = "ddsync_gone";
 /// Characters of one value that are shown; JSON has all of it.
 const SHOWN: usize = 120;
 /// Characters that two values have in common and that are shown before they differ.
@@ -58,17 +60,21 @@ fn of_step(step: &Step) -> Row<'_> {
         mood,
         sign,
         rest: printable(&rest.join(" ")),
-        below: fields.iter().filter(|field| fields.len() == 1 || field.path != DIGEST).flat_map(of_field).collect(),
+        below: fields
+            .iter()
+            .filter(|field| field.path != GONE && (fields.len() == 1 || field.path != DIGEST))
+            .flat_map(of_field)
+            .collect(),
     }
 }
 
 fn of_cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Change => "",
-        Cause::Drift => "changed by hand, put back",
+        Cause::Drift => "changed by hand, to be put back",
         Cause::Adopt => "taken over",
-        Cause::Gone => "its pipeline has gone: marked, kept for `provision.grace`",
-        Cause::Back => "its pipeline is back",
+        Cause::Gone => "nothing makes it any more: marked, kept for `provision.grace`",
+        Cause::Back => "wanted again",
     }
 }
 

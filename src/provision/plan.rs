@@ -40,6 +40,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Objects that are as they should be.
     pub unchanged: usize,
+    /// Objects that nothing makes any more, marked and kept.
+    #[serde(default)]
+    pub kept: usize,
     /// What people added to our objects, which stays.
     pub extras: Vec<Extra>,
     /// What deserves a look, a line each.

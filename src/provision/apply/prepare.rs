@@ -1,6 +1,6 @@
 //! From pipelines to a plan: what the templates ask for, checked, against what Datadog has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -161,18 +161,23 @@ fn lines(findings: &[Finding]) -> String {
 }
 
 /// What is to be deleted and Datadog does not let go, with its reasons. What holds it only because it is to be deleted
-/// too is deleted first, and holds nothing.
+/// too is deleted first, and what is written without it is written before: neither holds anything.
 ///
 /// # Errors
 /// When Datadog does not tell.
 pub async fn held(session: &Session<'_>, plan: &Plan) -> Result<BTreeMap<(Kind, String), String>, SendError> {
     let mut leaving: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
+    let mut written: HashMap<&str, &Value> = HashMap::new();
     for step in &plan.steps {
-        if let Action::Delete { id, .. } | Action::Recreate { id, .. } = &step.action {
-            leaving.entry(step.kind).or_default().push(id);
+        match &step.action {
+            Action::Delete { id, .. } | Action::Recreate { id, .. } => leaving.entry(step.kind).or_default().push(id),
+            Action::Update { id, body, .. } => {
+                written.insert(id, body);
+            }
+            Action::Create { .. } | Action::Blocked { .. } => {}
         }
     }
-    let ids: Vec<&str> = leaving.values().flatten().copied().collect();
+    let ids: HashSet<&str> = leaving.values().flatten().copied().collect();
     let mut held = BTreeMap::new();
     for (kind, asked) in &leaving {
         let reasons = match kind {
@@ -181,7 +186,10 @@ pub async fn held(session: &Session<'_>, plan: &Plan) -> Result<BTreeMap<(Kind, 
             Kind::Dashboard => BTreeMap::new(),
         };
         for (id, reasons) in reasons {
-            let holds: Vec<String> = reasons.into_iter().filter(|reason| !leaves(reason, &id, &ids)).collect();
+            let lets_go = |other: &str| {
+                ids.contains(other) || written.get(other).is_some_and(|body| !body.to_string().contains(&id))
+            };
+            let holds: Vec<String> = reasons.into_iter().filter(|reason| !falls(reason, &id, &lets_go)).collect();
             if !holds.is_empty() {
                 held.insert((*kind, id), holds.join("; "));
             }
@@ -190,16 +198,15 @@ pub async fn held(session: &Session<'_>, plan: &Plan) -> Result<BTreeMap<(Kind, 
     Ok(held)
 }
 
-/// Whether all that a reason names beside `id` itself is to be deleted too, so that it is no reason any more. Datadog
-/// writes such as `monitor [1] is referenced in slos: [2,3]`.
-fn leaves(reason: &str, id: &str, leaving: &[&str]) -> bool {
+/// Whether all that a reason names beside `id` itself lets go of it. Datadog writes such as `monitor [1] is referenced in
+/// slos: [2,3]`.
+fn falls(reason: &str, id: &str, lets_go: &dyn Fn(&str) -> bool) -> bool {
     let parts = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
-    let bracketed =
-        reason.split('[').skip(1).filter_map(|rest| rest.split_once(']')).flat_map(|(ids, _)| ids.split(parts));
-    let numbered =
-        reason.split(parts).filter(|word| leaving.contains(word) || word.contains(|c: char| c.is_ascii_digit()));
+    let bracketed = reason.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    let bracketed = bracketed.flat_map(|(ids, _)| ids.split(parts));
+    let numbered = reason.split(parts).filter(|word| lets_go(word) || word.contains(|c: char| c.is_ascii_digit()));
     let others: Vec<&str> = bracketed.chain(numbered).filter(|word| !word.is_empty() && *word != id).collect();
-    !others.is_empty() && others.iter().all(|other| leaving.contains(other))
+    !others.is_empty() && others.iter().all(|other| lets_go(other))
 }
 
 /// Handles of the configuration that would reach nobody.
@@ -255,12 +262,12 @@ fn newest_lag(answer: &Value, tier: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::leaves;
+    use super::falls;
 
     #[test]
     fn a_reason_falls_when_everything_that_it_names_is_deleted_too() {
         let leaving = ["11", "0a1b2c", "abc-def-ghi"];
-        for (reason, falls) in [
+        for (reason, expected) in [
             ("monitor [7] is referenced in slos: [0a1b2c]", true),
             ("monitor [7] is referenced in slos: [0a1b2c,ffff]", false),
             ("monitor [7] is referenced in composite monitors: [11, 0a1b2c]", true),
@@ -270,7 +277,7 @@ mod tests {
             ("it is used elsewhere", false),
             ("monitor [7] is in use", false),
         ] {
-            assert_eq!(leaves(reason, "7", &leaving), falls, "{reason}");
+            assert_eq!(falls(reason, "7", &|other| leaving.contains(&other)), expected, "{reason}");
         }
     }
 }

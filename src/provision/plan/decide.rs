@@ -256,13 +256,21 @@ impl<'a> Planner<'a> {
     fn remember_shrinking(&mut self) {
         let identity = Identity::new(FLEET, Subject::Global);
         let Some(&(live, old)) = self.ours.kept.get(&(Kind::Dashboard, &identity)) else { return };
-        let is_planned = self.plan.steps.iter().any(|step| is_fleet(step.kind, &step.identity));
         let owned = self.owned_after();
-        if is_planned || old.owned.and_then(|before| guard::shrunk(before, owned)).is_none() {
+        if old.owned.and_then(|before| guard::shrunk(before, owned)).is_none() {
             return;
         }
-        let new = Mark { owned: Some(owned), ..old.clone() };
-        self.remark(live, old, &new, Cause::Change);
+        let planned = self.plan.steps.iter().position(|step| is_fleet(step.kind, &step.identity));
+        match planned.map(|at| &self.plan.steps[at].action) {
+            None => self.remark(live, old, &Mark { owned: Some(owned), ..old.clone() }, Cause::Change),
+            // It has vanished itself, and keeps what it remembers.
+            Some(Action::Update { cause: Cause::Gone, .. }) => {
+                self.plan.steps.retain(|step| !is_fleet(step.kind, &step.identity));
+                let gone_since = Some(self.options.now);
+                self.remark(live, old, &Mark { owned: Some(owned), gone_since, ..old.clone() }, Cause::Gone);
+            }
+            Some(_) => {}
+        }
     }
 
     /// Writes an object as it is, with another mark.

@@ -29,13 +29,15 @@ pub struct Summary {
     pub blocked: usize,
     /// As they should be.
     pub unchanged: usize,
+    /// Marked as gone before, and kept.
+    pub kept: usize,
 }
 
 impl Plan {
     /// The plan in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary { unchanged: self.unchanged, ..Summary::default() };
+        let mut summary = Summary { unchanged: self.unchanged, kept: self.kept, ..Summary::default() };
         for step in &self.steps {
             let Summary { create, change, drift, adopt, gone, back, recreate, delete, blocked, .. } = &mut summary;
             let count = match &step.action {
@@ -79,6 +81,7 @@ impl fmt::Display for Summary {
         ];
         let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         let parts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
-        write!(f, "{parts}, {} unchanged", self.unchanged)
+        write!(f, "{parts}, {} unchanged", self.unchanged)?;
+        if self.kept > 0 { write!(f, ", {} gone and kept", self.kept) } else { Ok(()) }
     }
 }

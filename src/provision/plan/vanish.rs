@@ -1,5 +1,6 @@
 //! What happens to objects that nothing is left for: a flake in discovery must not delete a page.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ impl Planner<'_> {
     pub(super) fn vanish(&mut self, wanted: &HashSet<Key<'_>>) {
         let Options { now, grace_seconds, prune, .. } = *self.options;
         let mut kept: BTreeMap<(String, String), usize> = BTreeMap::new();
+        let subjects = LazyCell::new(|| wanted.iter().map(|(_, one)| whole(&one.subject)).collect::<HashSet<_>>());
         for (key, &(live, mark)) in &self.ours.kept {
             if wanted.contains(key) || !self.choice.has(live.kind, &mark.identity, &live.body) {
                 continue;
@@ -47,12 +49,18 @@ impl Planner<'_> {
                     (true, false) => format!("kept; --prune would delete in {}", span(left)),
                     (false, _) => "kept; would be pruned with --prune".to_owned(),
                 };
-                *kept.entry((about(&mark.identity), fate)).or_default() += 1;
+                let lost = if subjects.contains(&whole(&mark.identity.subject)) {
+                    format!("template {} does not make all that it made, and", mark.identity.template)
+                } else {
+                    format!("{} has vanished, and", about(&mark.identity))
+                };
+                self.plan.kept += 1;
+                *kept.entry((lost, fate)).or_default() += 1;
             }
         }
-        let finding = |((about, fate), n): ((String, String), usize)| {
+        let finding = |((lost, fate), n): ((String, String), usize)| {
             let objects = if n == 1 { "object is" } else { "objects are" };
-            format!("{about} has vanished, and {n} {objects} left: {fate}")
+            format!("{lost} {n} {objects} left: {fate}")
         };
         self.plan.findings.extend(kept.into_iter().map(finding));
     }
@@ -68,6 +76,16 @@ impl Planner<'_> {
                 self.delete(live, &mark.identity, because);
             }
         }
+    }
+}
+
+/// What a subject is a part of: templates make objects for stages or not, as their tags say.
+fn whole(subject: &Subject) -> Subject {
+    match subject {
+        Subject::Pipeline { pipeline, environment, .. } => {
+            Subject::Pipeline { pipeline: pipeline.clone(), environment: environment.clone(), stage: None }
+        }
+        other => other.clone(),
     }
 }
 

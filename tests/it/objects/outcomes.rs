@@ -28,6 +28,41 @@ async fn a_mistake_is_no_change() {
     assert_eq!(scene.run(&["plan"]).await.code, Some(2));
 }
 
+/// A name that is mistyped is no success.
+#[tokio::test]
+async fn a_filter_that_means_nothing() {
+    let scene = routed().await;
+    applied(&scene, &FEW).await;
+    let mut said = String::new();
+    for command in [
+        &["plan", "--pipeline", "Laese"][..],
+        &["apply", "--auto-approve", "--only", "nothing"],
+        &["destroy", "--auto-approve", "--pipeline", "leas"],
+    ] {
+        let screen = scene.run(command).await;
+        assert_eq!(screen.code, Some(2), "{}", screen.whole());
+        said.push_str(&screen.complaints());
+    }
+    insta::assert_snapshot!("filter_means_nothing", said);
+    assert_eq!(scene.run(&line(&[&["plan"], &FEW])).await.code, Some(0));
+}
+
+/// First the file, then the object.
+#[tokio::test]
+async fn a_template_that_was_written_before() {
+    let mut scene = routed().await;
+    scene.config.push_str("templates: {dir: ./templates}\n");
+    std::fs::create_dir_all(scene.path("templates")).expect("a folder");
+    let monitor = scene.sim.create_by_hand(ObjectKind::Monitor, by_hand()).expect("it is made");
+    let import = ["import", &monitor, "--as", "front-door"];
+    assert_eq!(scene.run(&line(&[&import, &["--write"]])).await.code, Some(0));
+    let adopted = scene.run(&line(&[&import, &["--adopt", "--auto-approve"]])).await;
+    assert_eq!(adopted.code, Some(0), "{}", adopted.whole());
+    let shown = scene.run(&import).await;
+    assert!(shown.stderr.contains("needs no template: it is front-door/global"), "{}", shown.whole());
+    assert!(shown.stdout.starts_with("ddsync:\n"), "{}", shown.whole());
+}
+
 /// The answer is lost and what was asked for is done, or not: the template is there when the object is ours.
 #[tokio::test]
 async fn a_template_stays_with_what_is_taken_over() {
@@ -45,7 +80,9 @@ async fn a_template_stays_with_what_is_taken_over() {
         let words = if stays { "is ours, and" } else { "is not ours, and" };
         assert!(screen.whole().contains(words), "{}", screen.whole());
         scene.sim.faults().clear();
-        applied(&scene, &["--only", "front-door"]).await;
+        // Without the template there is nothing to apply.
+        let again = scene.run(&["apply", "--auto-approve", "--only", "front-door"]).await;
+        assert_eq!(again.code, Some(if stays { 0 } else { 2 }), "{}", again.whole());
         assert_eq!(scene.sim.objects(ObjectKind::Monitor).len(), 1, "nothing is made a second time");
     }
 }

@@ -78,7 +78,7 @@ async fn plan_as_json() {
     assert_eq!((&step["kind"], &step["identity"]), (&json!("dashboard"), &json!("fleet/global")));
     assert!(step["action"]["create"]["body"]["widgets"].is_array(), "{step}");
     let keys: Vec<&String> = json.as_object().expect("an object").keys().collect();
-    assert_eq!(keys, ["extras", "findings", "namespace", "steps", "summary", "unchanged", "version"]);
+    assert_eq!(keys, ["extras", "findings", "kept", "namespace", "steps", "summary", "unchanged", "version"]);
 }
 
 /// Each filter leaves something out, and nothing that it should not.

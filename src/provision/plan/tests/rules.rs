@@ -401,6 +401,24 @@ fn a_filter_leaves_the_rest_alone() {
 }
 
 #[test]
+fn what_a_template_made_is_not_what_a_pipeline_leaves() {
+    let mut server = applied(&all(&["a", "b"]));
+    let now: Vec<Desired> = all(&["a"]).into_iter().filter(|one| one.identity.template != "old").collect();
+    server.apply(&plan(&now, &server.world(), &options()).unwrap());
+    let kept = plan(&now, &server.world(), &options()).unwrap();
+    assert_eq!((kept.steps.len(), kept.kept), (0, 6));
+    assert_eq!(kept.summary().to_string(), "nothing to do, 5 unchanged, 6 gone and kept");
+    let fate = "left: kept; --prune would delete in 1day";
+    assert_eq!(
+        kept.findings,
+        [
+            format!("pipeline b of data_prod has vanished, and 5 objects are {fate}"),
+            format!("template old does not make all that it made, and 1 object is {fate}"),
+        ]
+    );
+}
+
+#[test]
 fn a_team_is_that_of_the_pipeline() {
     let desired = all(&["a", "b"]);
     let server = applied(&desired);
