@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::objects::{PlanOptions, Work, cache};
+use super::objects::{PlanOptions, Work};
 use super::outline::{self, Row};
 use super::print::Mood;
 use super::{CommandError, ConfigArgs, Outcome, plan_text, print};
@@ -69,7 +69,7 @@ pub(super) async fn run(args: &ApplyArgs, verbose: u8) -> Outcome {
     if plan.is_empty() {
         return Ok(u8::from(blocked));
     }
-    approve(args.write.auto_approve, "Do this in Datadog?")?;
+    let world = work.approve(args.write.auto_approve, "Do this in Datadog?", &plan, world).await?;
     let report = carry_out(&work, &plan, &world, args.write.options()).await?;
     let wrong = tell(&report);
     Ok(u8::from(blocked || wrong))
@@ -79,18 +79,9 @@ pub(super) async fn run(args: &ApplyArgs, verbose: u8) -> Outcome {
 async fn planned(work: &Work, path: &Path) -> Result<Prepared, CommandError> {
     let text = std::fs::read_to_string(path).map_err(|error| CommandError::file("the plan", path, &error))?;
     let plan = Plan::from_json(&text).map_err(|error| CommandError::Failed(format!("{}: {error}", path.display())))?;
-    if plan.namespace != work.namespace() {
-        return Err(CommandError::Failed(format!(
-            "{} is a plan for namespace {}, and `provision.namespace` is {}",
-            path.display(),
-            print::printable(&plan.namespace),
-            work.namespace()
-        )));
-    }
-    let spinner = print::spinner("looking at Datadog");
-    let world = apply::look(&work.datadog(), &plan.namespace, cache(&plan.namespace).as_deref()).await;
-    spinner.finish_and_clear();
-    let world = world?;
+    work.check_namespace(path, "plan", &plan.namespace)?;
+    let world = work.look().await?;
+    plan.check(&world, work.session.clock.now().timestamp())?;
     let moved = apply::moved(&plan, &world);
     if moved.is_empty() {
         return Ok(Prepared { plan, world });

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::apply::{WriteArgs, approve, carry_out, tell};
-use super::objects::{FilterArgs, PlanOptions, Work, cache};
+use super::objects::{FilterArgs, PlanOptions, Work};
 use super::{CommandError, ConfigArgs, Outcome, plan_text, print};
 use crate::provision::apply::{self, Backup, Options, Progress};
 use crate::provision::object::{Subject, World};
@@ -42,10 +42,7 @@ pub(super) struct RestoreArgs {
 
 pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
     let work = Work::open(&args.config.config, verbose)?;
-    let spinner = print::spinner("looking at Datadog");
-    let world = apply::look(&work.datadog(), work.namespace(), cache(work.namespace()).as_deref()).await;
-    spinner.finish_and_clear();
-    let world = world?;
+    let world = work.look().await?;
     let options = PlanOptions { filter: args.filter.clone(), ..PlanOptions::default() };
     let mut options = work.options(&options);
     let mut plan = destroy_plan(&world, &options);
@@ -65,7 +62,8 @@ pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
         return Ok(u8::from(blocked));
     }
     let all = if args.filter.filter().is_everything() { " everything of this namespace" } else { " this" };
-    approve(args.write.auto_approve, &format!("Delete{all} in Datadog?"))?;
+    let question = format!("Delete{all} in Datadog?");
+    let world = work.approve(args.write.auto_approve, &question, &plan, world).await?;
     let now = work.session.clock.now().format("%Y%m%dT%H%M%SZ");
     let path = args.backup.clone();
     let path = path.unwrap_or_else(|| PathBuf::from(format!("ddsync-backup-{}-{now}.json", work.namespace())));
@@ -95,6 +93,7 @@ pub(super) async fn restore(args: &RestoreArgs, verbose: u8) -> Outcome {
     let text = text.map_err(|error| CommandError::file("the backup", &args.file, &error))?;
     let backup =
         Backup::from_json(&text).map_err(|error| CommandError::Failed(format!("{}: {error}", args.file.display())))?;
+    work.check_namespace(&args.file, "backup", backup.namespace())?;
     approve(args.auto_approve, &format!("Put back what {} holds and Datadog does not have?", args.file.display()))?;
     let bar = print::bar(0, "objects");
     let progress = |progress: Progress| {

@@ -12,7 +12,7 @@ use crate::provision::apply::{Options, fetch, wanted};
 use crate::provision::import::{template, yaml};
 use crate::provision::object::{Desired, Kind, Live, World};
 use crate::provision::plan::{self, Plan, Step, VERSION, adopt};
-use crate::provision::template::{folder_of, is_key};
+use crate::provision::template::{Templates, folder_of, is_key};
 
 /// Characters of a template's key.
 const KEY: usize = 60;
@@ -175,6 +175,12 @@ fn slug(title: &str) -> String {
 }
 
 fn write(settings: &Settings, kind: Kind, key: &str, text: &str) -> Result<PathBuf, CommandError> {
+    let built_in = Templates::load(&Default::default()).map_err(CommandError::Configuration)?;
+    if built_in.iter().any(|template| template.key == key) {
+        return Err(CommandError::Failed(format!(
+            "{key} is a template that is built in, and would be replaced: choose another key with --as"
+        )));
+    }
     if !is_key(key) {
         let key = print::printable(key);
         return Err(CommandError::Failed(format!("{key} is no key of a template: a to z, 0 to 9 and `-`")));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::apply::approve;
 use super::session::Session;
 use super::{CommandError, discover, print};
 use crate::agent::known_metrics;
@@ -18,7 +19,7 @@ use crate::model::tag::normalize_value;
 use crate::provision::apply::{self, Inputs, Prepared};
 use crate::provision::lint::Metrics;
 use crate::provision::object::{Kind, Live, World};
-use crate::provision::plan::{Choice, Filter, Options};
+use crate::provision::plan::{Choice, Filter, Options, Plan};
 
 /// How long a command talks to Datadog at most.
 const WITHIN: Duration = Duration::from_mins(15);
@@ -150,6 +151,50 @@ impl Work {
 
     pub(super) fn namespace(&self) -> &str {
         &self.session.settings.provision.namespace
+    }
+
+    /// A file of another namespace is about what is not ours.
+    pub(super) fn check_namespace(&self, file: &Path, what: &str, namespace: &str) -> Result<(), CommandError> {
+        if namespace == self.namespace() {
+            return Ok(());
+        }
+        let (file, namespace, ours) = (file.display(), print::printable(namespace), self.namespace());
+        let words = format!("{file} is a {what} for namespace {namespace}, and `provision.namespace` is {ours}");
+        Err(CommandError::Failed(words))
+    }
+
+    /// What Datadog has of this namespace.
+    pub(super) async fn look(&self) -> Result<World, CommandError> {
+        let spinner = print::spinner("looking at Datadog");
+        let world = apply::look(&self.datadog(), self.namespace(), cache(self.namespace()).as_deref()).await;
+        spinner.finish_and_clear();
+        Ok(world?)
+    }
+
+    /// Asks on the terminal; whoever says yes to a plan has seen it as it will be done, so it is looked again after that.
+    ///
+    /// # Errors
+    /// When the answer is no, nobody can be asked, or Datadog has changed meanwhile.
+    pub(super) async fn approve(
+        &self,
+        auto: bool,
+        question: &str,
+        plan: &Plan,
+        world: World,
+    ) -> Result<World, CommandError> {
+        approve(auto, question)?;
+        if auto {
+            return Ok(world);
+        }
+        let world = self.look().await?;
+        let moved = apply::moved(plan, &world);
+        if moved.is_empty() {
+            return Ok(world);
+        }
+        Err(CommandError::Failed(format!(
+            "datadog has changed since the plan was shown, so nothing was done:\n  {}\nplan again",
+            moved.join("\n  ")
+        )))
     }
 
     pub(super) fn options(&self, options: &PlanOptions) -> Options {

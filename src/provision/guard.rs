@@ -76,12 +76,17 @@ pub fn check(namespace: &str, ours: &[&Live], any_dashboard: bool, wanted: bool,
     Ok(())
 }
 
-/// When an object was made, Unix seconds, as far as Datadog tells: an SLO in seconds, the others as text.
+/// When an object was made, Unix seconds, as far as Datadog tells: an SLO in seconds, a monitor in milliseconds beside the
+/// text, a dashboard as text.
 #[must_use]
 pub fn created(live: &Live) -> Option<i64> {
-    let at = ["created_at", "created"].into_iter().find_map(|key| live.body.get(key).filter(|at| !at.is_null()))?;
-    at.as_i64().or_else(|| Some(DateTime::parse_from_rfc3339(at.as_str()?).ok()?.timestamp()))
+    let at = ["created", "created_at"].into_iter().find_map(|key| live.body.get(key).filter(|at| !at.is_null()))?;
+    let number = at.as_i64().map(|at| if at > MILLISECONDS { at / 1000 } else { at });
+    number.or_else(|| Some(DateTime::parse_from_rfc3339(at.as_str()?).ok()?.timestamp()))
 }
+
+/// A number of seconds above this is one of milliseconds: the year 5138.
+const MILLISECONDS: i64 = 100_000_000_000;
 
 /// What the fleet dashboard remembers, when `live` is that.
 fn fleet_counts(live: &Live) -> Option<Counts> {

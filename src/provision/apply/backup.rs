@@ -45,6 +45,12 @@ pub enum BackupError {
 }
 
 impl Backup {
+    /// Whose objects it holds.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Reads what [`backup`] wrote.
     ///
     /// # Errors
@@ -96,7 +102,7 @@ pub async fn restore(
     for saved in objects {
         if let Some(id) = there(&saved) {
             report.done.push(saved.done(session, What::Kept, id));
-        } else if saved.kind == Kind::Dashboard && undeleted(session, &saved.id).await? {
+        } else if saved.kind == Kind::Dashboard && undeleted(session, &saved).await? {
             restored.push(saved);
         } else {
             lost.push(saved);
@@ -129,15 +135,19 @@ pub async fn restore(
 }
 
 /// Whether Datadog has brought a dashboard back; what it does not is made anew. A restoration whose answer was lost is
-/// refused when it is asked for again, so it is looked whether the dashboard is there.
-async fn undeleted(session: &Session<'_>, id: &str) -> Result<bool, SendError> {
-    match session.persist(|| async move { session.client.restore_dashboards(&[id]).await }).await {
+/// refused when it is asked for again, so it is looked whether the dashboard is there, and ours.
+async fn undeleted(session: &Session<'_>, saved: &Saved) -> Result<bool, SendError> {
+    match session.persist(|| async move { session.client.restore_dashboards(&[&saved.id]).await }).await {
         Ok(()) => Ok(true),
-        Err(_) => Ok(fetch(session, Kind::Dashboard, id).await?.is_some()),
+        Err(_) => Ok(fetch(session, Kind::Dashboard, &saved.id).await?.is_some_and(|live| saved.is(&live))),
     }
 }
 
 impl Saved {
+    fn is(&self, live: &Live) -> bool {
+        live.kind == self.kind && live.mark.as_ref().is_some_and(|mark| mark.identity == self.identity)
+    }
+
     fn item(&self) -> Item {
         Item { kind: self.kind, identity: self.identity.clone(), title: self.title.clone() }
     }

@@ -10,6 +10,9 @@ use super::{CONCURRENCY, Session, objects};
 use crate::client::datadog::SendError;
 use crate::provision::object::{Kind, Live, Mark, World};
 
+/// So many dashboards may be deleted between the list and their bodies.
+const AT_ONCE: usize = 1;
+
 /// Every object of `namespace`. `cache` is a file that keeps the bodies of dashboards; it need not exist.
 ///
 /// # Errors
@@ -53,14 +56,17 @@ async fn dashboards(
     let bodies = known.into_iter().map(|(known, listed)| async move {
         let body = match (known, listed["id"].as_str()) {
             (Some(body), _) => Some(body),
-            // It may have been deleted meanwhile.
-            (None, Some(id)) => fetch(session, Kind::Dashboard, id).await?.map(|live| live.body),
+            (None, Some(id)) => listed_body(session, id, namespace).await?,
             (None, None) => None,
         };
         Ok::<_, SendError>(body.map(|body| (listed, body)))
     });
     let bodies: Vec<Option<(Value, Value)>> =
         stream::iter(bodies.collect::<Vec<_>>()).buffered(CONCURRENCY).try_collect().await?;
+    let gone = bodies.iter().filter(|body| body.is_none()).count();
+    if gone > AT_ONCE {
+        return Err(odd(session, 404, format!("it lists {gone} dashboards that are not there")));
+    }
     if let Some(path) = path
         && !same
         && let Err(error) = cache::write(path, bodies.iter().flatten().map(|(listed, body)| (listed, body)))
@@ -81,6 +87,20 @@ pub async fn fetch(session: &Session<'_>, kind: Kind, id: &str) -> Result<Option
         Err(SendError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The body of a dashboard that is listed as ours; `None` when it has been deleted meanwhile.
+async fn listed_body(session: &Session<'_>, id: &str, namespace: &str) -> Result<Option<Value>, SendError> {
+    match fetch(session, Kind::Dashboard, id).await? {
+        None => Ok(None),
+        Some(live) if belongs(Kind::Dashboard, &live.body, namespace) => Ok(Some(live.body)),
+        Some(_) => Err(odd(session, 200, format!("dashboard {id} is listed as ours and told without our mark"))),
+    }
+}
+
+/// What does not fit together would look as if objects had to be made again.
+fn odd(session: &Session<'_>, status: u16, answer: String) -> SendError {
+    SendError::Misdirected { status, base_url: session.settings.base_url.clone(), answer }
 }
 
 /// An object of ours.

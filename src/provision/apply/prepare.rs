@@ -76,6 +76,10 @@ pub async fn prepare(session: &Session<'_>, inputs: Inputs<'_>) -> Result<Prepar
     findings.extend(remarks);
     findings.extend(told(&lint));
     let world = look(session, &options.namespace, cache).await?;
+    if let Some(skew) = session.client.skew().filter(|skew| session.client.skew_holds() && skew.is_too_far()) {
+        // A clock that is wrong would end every time of grace, or none.
+        options.now -= skew.ahead.num_seconds();
+    }
     let mut plan = plan::plan(&objects, &world, &options)?;
     options.undeletable = held(session, &plan).await?;
     if !options.undeletable.is_empty() {

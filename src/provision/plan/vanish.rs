@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use super::decide::{Options, Planner};
 use super::ours::{Key, Ours};
-use super::{Cause, Choice, Plan};
-use crate::provision::object::{Identity, Mark, Subject, World};
+use super::{Cause, Choice, Plan, fingerprint};
+use crate::provision::guard::created;
+use crate::provision::object::{Identity, Kind, Live, Mark, Subject, World};
+
+/// No run takes longer.
+const RACE_SECONDS: i64 = 3600;
 
 /// Deletes every object of `options.namespace` that `options.filter` matches, with no regard to what should be there.
 #[must_use]
@@ -65,18 +69,38 @@ impl Planner<'_> {
         self.plan.findings.extend(kept.into_iter().map(finding));
     }
 
-    /// Deletes what a race has made a second time.
+    /// Deletes what a race has made a second time. What a person has copied carries our mark too, and stays.
     pub(super) fn drop_doubled(&mut self) {
         for (live, mark) in &self.ours.doubled {
             if let Some((kept, _)) = self.ours.kept.get(&(live.kind, &mark.identity))
                 && self.choice.has(live.kind, &mark.identity, &live.body)
             {
+                if !made_by_a_race(kept, live) {
+                    let (kind, id) = (live.kind, &live.id);
+                    self.plan.findings.push(format!(
+                        "{kind} {id} looks like a copy that somebody made of {} {}, and stays as it is: {}",
+                        mark.identity,
+                        kept.id,
+                        match kind {
+                            Kind::Dashboard => "take the last line of its description away, so that it is theirs",
+                            _ => "take its tags `ddsync_..` away, so that it is theirs",
+                        }
+                    ));
+                    continue;
+                }
                 let because = format!("it was made twice, and {} is the older one", kept.id);
                 self.plan.findings.push(format!("{} {} {}: {because}", live.kind, mark.identity, live.id));
                 self.delete(live, &mark.identity, because);
             }
         }
     }
+}
+
+/// Two runs at once make the same thing at the same time.
+fn made_by_a_race(kept: &Live, twin: &Live) -> bool {
+    let together = created(kept).zip(created(twin)).is_some_and(|(one, other)| (one - other).abs() <= RACE_SECONDS);
+    let same_title = twin.kind.title(&kept.body) == twin.kind.title(&twin.body);
+    (together && same_title) || fingerprint(kept) == fingerprint(twin)
 }
 
 /// What a subject is a part of: templates make objects for stages or not, as their tags say.

@@ -142,3 +142,18 @@ async fn a_dashboard_is_not_made_a_second_time_when_the_answer_was_lost() {
     assert_eq!((report.done.len(), bench.there.count(Kind::Dashboard)), (6, 2), "{report:?}");
     assert!(bench.there.asked("PATCH dashboard") > 2, "it was asked again");
 }
+
+/// Somebody has made it their own meanwhile, or the backup was changed by hand.
+#[tokio::test]
+async fn a_dashboard_of_others_is_not_restored() {
+    let (bench, steps) = before().await;
+    let saved = backup(NAMESPACE, &bench.look().await, &steps);
+    bench.execute(steps, OnError::Stop).await;
+    bench.there.with(|shared| shared.bin.clear());
+    let theirs =
+        json!({ "id": "abc-def", "title": "theirs", "description": "", "layout_type": "ordered", "widgets": [] });
+    bench.there.put(Kind::Dashboard, "abc-def", &theirs);
+    let report = restore(&bench.session(), saved, &|_| {}).await.unwrap();
+    assert_eq!((report.done.len(), report.failed.len()), (6, 0), "{report:?}");
+    assert_eq!(bench.there.body(Kind::Dashboard, "abc-def")["title"], "theirs");
+}

@@ -368,8 +368,17 @@ fn a_first_apply_that_was_killed_may_go_on() {
         body["created"] = json!(created(NOW - 600));
     }
     assert_eq!(plan(&desired, &server.world(), &options()).unwrap().summary().create, 4);
-    server.objects.values_mut().next().unwrap()["created"] = json!(created(NOW - 7200));
-    assert!(plan(&desired, &server.world(), &options()).is_err());
+    let first = server.objects.keys().next().unwrap().clone();
+    let mut old = |key: &str, at: Value| {
+        let body = server.objects.get_mut(&first).unwrap();
+        body["created"] = json!(null);
+        body["created_at"] = json!(null);
+        body[key] = at;
+        plan(&desired, &server.world(), &options()).is_err()
+    };
+    assert!(old("created", json!(created(NOW - 7200))));
+    assert!(old("created_at", json!((NOW - 7200) * 1000)), "milliseconds, as monitors have it");
+    assert!(!old("created_at", json!((NOW - 600) * 1000)));
 }
 
 #[test]
@@ -398,6 +407,55 @@ fn a_filter_leaves_the_rest_alone() {
     let long = Subject::Digest("0".into());
     assert!(matches(Filter { pipelines: list("a"), ..Filter::default() }, long, json!({"tags": ["pipeline:a"]})));
     assert!(matches(Filter { teams: list("docs"), ..Filter::default() }, Subject::Team("docs".into()), json!({})));
+}
+
+#[test]
+fn a_copy_that_a_person_made_stays() {
+    let desired = [monitor("stuck", "a"), dashboard("a")];
+    let mut server = applied(&desired);
+    let created = |seconds: i64| json!(chrono::DateTime::from_timestamp(seconds, 0).unwrap().to_rfc3339());
+    let copy = |server: &mut Server, id: i64, later: i64, title: Option<&str>| {
+        for kind in [Kind::Monitor, Kind::Dashboard] {
+            let key = server.objects.keys().find(|(of, _)| *of == kind).unwrap().clone();
+            server.objects.get_mut(&key).unwrap()["created"] = created(NOW);
+            let mut body = server.objects[&key].clone();
+            body["id"] = json!(id);
+            body["created"] = created(NOW + later);
+            body["query"] = json!("q > 7");
+            body["layout_type"] = json!("free");
+            if let Some(title) = title {
+                body[kind.title_key()] = json!(title);
+            }
+            server.objects.insert((kind, id.to_string()), body);
+        }
+    };
+    copy(&mut server, 5000, 60, Some("[Copy] of it"));
+    copy(&mut server, 6000, 2 * HOUR, None);
+    let kept = plan(&desired, &server.world(), &Options { prune: true, ..options() }).unwrap();
+    assert_eq!((kept.steps.len(), kept.unchanged), (0, 2), "{:?}", words(&kept));
+    assert_eq!(
+        kept.findings.iter().filter(|line| line.contains("looks like a copy")).count(),
+        4,
+        "{:?}",
+        kept.findings
+    );
+    copy(&mut server, 7000, 60, None);
+    let raced = plan(&desired, &server.world(), &options()).unwrap();
+    assert_eq!(raced.steps.iter().filter_map(|step| step.action.id()).collect::<Vec<_>>(), ["7000", "7000"]);
+}
+
+#[test]
+fn a_plan_that_was_changed_by_hand_is_refused() {
+    let whole = plan(&all(&["a"]), &World::default(), &options()).unwrap();
+    let twice = Plan { steps: [whole.steps.clone(), whole.steps[..1].to_vec()].concat(), ..whole.clone() };
+    let read = |plan: &Plan| Plan::from_json(&plan.to_json().unwrap()).map_err(|error| error.to_string());
+    assert_eq!(read(&whole).as_ref(), Ok(&whole));
+    assert!(read(&twice).unwrap_err().starts_with("monitor old/pipeline/a/data_prod is not as a plan has it"));
+    let mut other = whole.clone();
+    other.steps[0].identity = Identity::new("other", about("a"));
+    assert!(read(&other).unwrap_err().starts_with("monitor other/pipeline/a/data_prod is not"));
+    let theirs = Plan { namespace: "theirs".into(), ..whole };
+    assert!(read(&theirs).is_err(), "marks of another namespace");
 }
 
 #[test]
