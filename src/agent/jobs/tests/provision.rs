@@ -109,9 +109,13 @@ async fn what_is_not_done_is_pending_until_it_is() {
     place.sim.faults().clear();
     place.run(JobKind::Provision).await.unwrap();
     assert_eq!(place.said("ddsync.provision.pending").await, of_kinds(0, 0, 0));
-    let made = u32::try_from(place.monitors("tax")).unwrap();
+    let made = place.monitors("tax");
     assert!(made > 3, "{made}");
-    assert_eq!(pending, of_kinds(made, 0, 0), "and its dashboard and SLO were made without them");
+    // On a slow machine more of the company's day goes by, and monitors of others are to be marked too.
+    #[expect(clippy::cast_precision_loss, reason = "a few monitors")]
+    let least = made as f64;
+    assert!(pending["monitor"] >= least, "{pending:?}");
+    assert_eq!((pending["slo"], pending["dashboard"]), (0.0, 0.0), "its dashboard and SLO were made without them");
 }
 
 #[tokio::test]
