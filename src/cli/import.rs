@@ -7,7 +7,7 @@ use clap::Args;
 use super::apply::{approve, carry_out, tell};
 use super::objects::{KindArg, PlanOptions, Work};
 use super::{CommandError, ConfigArgs, Outcome, print};
-use crate::config::settings::Settings;
+use crate::config::settings::{self, Settings};
 use crate::provision::apply::{Options, fetch, wanted};
 use crate::provision::import::{template, yaml};
 use crate::provision::object::{Desired, Kind, Live, World};
@@ -175,7 +175,7 @@ fn slug(title: &str) -> String {
 }
 
 fn write(settings: &Settings, kind: Kind, key: &str, text: &str) -> Result<PathBuf, CommandError> {
-    let built_in = Templates::load(&Default::default()).map_err(CommandError::Configuration)?;
+    let built_in = Templates::load(&settings::Templates::default()).map_err(CommandError::Configuration)?;
     if built_in.iter().any(|template| template.key == key) {
         return Err(CommandError::Failed(format!(
             "{key} is a template that is built in, and would be replaced: choose another key with --as"

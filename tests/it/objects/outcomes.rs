@@ -47,6 +47,32 @@ async fn a_filter_that_means_nothing() {
     assert_eq!(scene.run(&line(&[&["plan"], &FEW])).await.code, Some(0));
 }
 
+/// By its title a monitor may take the name of one of ours.
+#[tokio::test]
+async fn a_built_in_template_is_not_replaced_by_chance() {
+    let mut scene = routed().await;
+    scene.config.push_str("templates: {dir: ./templates}\n");
+    std::fs::create_dir_all(scene.path("templates")).expect("a folder");
+    let mut monitor = by_hand();
+    monitor["name"] = json!("Failure ratio");
+    let monitor = scene.sim.create_by_hand(ObjectKind::Monitor, monitor).expect("it is made");
+    let screen = scene.run(&["import", &monitor, "--write"]).await;
+    insta::assert_snapshot!("import_built_in", seen(&screen));
+    assert!(!scene.path("templates/monitors").exists(), "nothing is written");
+}
+
+/// A backup is put back where it came from.
+#[tokio::test]
+async fn a_backup_of_another_namespace() {
+    let mut scene = routed().await;
+    applied(&scene, &FEW).await;
+    scene.run(&line(&[&["destroy", "--auto-approve", "--backup", "backup.json"], &super::LEASE])).await;
+    let count = scene.sim.writes();
+    scene.change("provision: {", "provision: {namespace: other, ");
+    insta::assert_snapshot!("restore_namespace", scene.run(&["restore", "backup.json", "--auto-approve"]).await.whole());
+    assert_eq!(scene.sim.writes(), count, "nothing is written");
+}
+
 /// First the file, then the object.
 #[tokio::test]
 async fn a_template_that_was_written_before() {
