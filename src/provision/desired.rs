@@ -11,7 +11,7 @@ use crate::model::resource::Resource;
 use crate::provision::desired::subjects::{About, Company};
 use crate::provision::desired::values::Overrides;
 use crate::provision::object::{Desired, Identity, Kind, Subject};
-use crate::provision::template::{Compiled, Faults, Template, Templates, engine, furnish};
+use crate::provision::template::{Compiled, Faults, Names, Template, Templates, engine, furnish};
 
 pub(super) mod merge;
 mod refs;
@@ -121,13 +121,13 @@ fn make(
     for (index, (template, compiled)) in used.iter().zip(&compiled).enumerate() {
         for about in company.subjects(template, &overrides, &mut findings) {
             let identity = Identity::new(&template.key, about.subject.clone());
-            let context = about.context();
-            if failures.note(template, Some(&identity), |faults| compiled.applies(&context, faults)) {
+            let names = Names::new(&about.values);
+            if failures.note(template, Some(&identity), |faults| compiled.applies(&names, faults)) {
                 targets.push(Target { template: index, identity, about });
             }
         }
     }
-    let references =
+    let mut references =
         References::new(templates, targets.iter().map(|target| (used[target.template].kind, &target.identity)));
 
     let mut objects = Vec::new();
@@ -136,9 +136,10 @@ fn make(
         if !chosen(template, &about) {
             continue;
         }
-        let context = references.context(&about, settings);
+        let links = references.values(&about, settings);
+        let names = Names::new(&about.values);
         let body = failures.note(template, Some(&identity), |faults| {
-            let mut body = compiled[index].render(&context, faults);
+            let mut body = compiled[index].render(&names.with(&links), faults);
             add_tags(template.kind, &mut body, &about.tags, faults);
             body
         });

@@ -11,7 +11,9 @@ mod context;
 mod expand;
 mod header;
 mod load;
+mod names;
 mod parse;
+mod pieces;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ pub(super) use context::{app, context, furnish, pipeline_value, route_value, sta
 pub(super) use expand::Compiled;
 pub use header::{Header, Scope};
 pub use load::{Source, Templates, folder_of, is_key};
+pub(super) use names::Names;
 pub(super) use render::{Faults, engine};
 pub use text::safe_text;
 pub use variables::Variable;

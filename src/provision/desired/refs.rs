@@ -1,6 +1,6 @@
 //! One object naming another: `ref(kind, template)` and the link to the dashboard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use minijinja::value::Value as Context;
@@ -21,11 +21,12 @@ const FLEET_DASHBOARD: &str = "fleet";
 /// Everything that can be referred to.
 pub(super) struct References {
     known: Arc<Known>,
+    values: HashMap<Subject, Arc<[(&'static str, Context)]>>,
 }
 
 struct Known {
     scopes: BTreeMap<Kind, BTreeMap<String, Scope>>,
-    objects: BTreeSet<(Kind, Identity)>,
+    objects: HashSet<(Kind, Identity)>,
 }
 
 impl References {
@@ -35,12 +36,21 @@ impl References {
             scopes.entry(template.kind).or_default().insert(template.key.clone(), template.header.scope);
         }
         let known = Known { scopes, objects: objects.map(|(kind, identity)| (kind, identity.clone())).collect() };
-        Self { known: Arc::new(known) }
+        Self { known: Arc::new(known), values: HashMap::new() }
     }
 
-    /// What the object's expressions can name, references included.
-    pub(super) fn context(&self, about: &About<'_>, settings: &Settings) -> Context {
-        let subjects = Arc::new(Subjects { own: about.subject.clone(), around: Arc::clone(&about.around) });
+    /// What expressions can name of other objects; the same for every template about one subject.
+    pub(super) fn values(&mut self, about: &About<'_>, settings: &Settings) -> Arc<[(&'static str, Context)]> {
+        if let Some(known) = self.values.get(&about.subject) {
+            return Arc::clone(known);
+        }
+        let values: Arc<[_]> = self.found(about, settings).into();
+        self.values.insert(about.subject.clone(), Arc::clone(&values));
+        values
+    }
+
+    fn found(&self, about: &About<'_>, settings: &Settings) -> [(&'static str, Context); 3] {
+        let subjects = Subjects { own: about.subject.clone(), around: Arc::clone(&about.around) };
         let app = app(&settings.datadog.site);
         let dashboard = [PIPELINE_DASHBOARD, FLEET_DASHBOARD]
             .into_iter()
@@ -55,12 +65,11 @@ impl References {
             known.find(kind, &template, &subjects).map_err(wrong)
         };
         let links = json!({"app": app, "dashboard": dashboard});
-        let more = [
+        [
             ("ref", Context::from_function(find)),
             ("links", context(&links)),
             ("link_dashboard", Context::from(dashboard)),
-        ];
-        Context::from_pairs(about.values.iter().cloned().chain(more))
+        ]
     }
 }
 

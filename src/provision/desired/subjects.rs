@@ -10,7 +10,7 @@ use crate::config::settings::Settings;
 use crate::provision::desired::Findings;
 use crate::provision::desired::merge::{Merged, MergedStage, value_of};
 use crate::provision::desired::refs::Around;
-use crate::provision::desired::values::{Overrides, Values};
+use crate::provision::desired::values::Overrides;
 use crate::provision::object::Subject;
 use crate::provision::route::{Address, Owner, address, choose, gap};
 use crate::provision::template::{
@@ -26,13 +26,7 @@ pub(super) struct About<'a> {
     /// What expressions can name, but for references.
     pub(super) values: Vec<(&'static str, Context)>,
     /// Tags of a monitor or an SLO that is about it.
-    pub(super) tags: Vec<String>,
-}
-
-impl About<'_> {
-    pub(super) fn context(&self) -> Context {
-        Context::from_pairs(self.values.iter().cloned())
-    }
+    pub(super) tags: Arc<[String]>,
 }
 
 /// Everything that is deployed, made ready for expressions once.
@@ -50,7 +44,16 @@ struct Known<'a> {
     around: Arc<Around>,
     value: Context,
     stages: Vec<Context>,
-    address: Address,
+    /// All of them.
+    list: Context,
+    to: Addressee,
+    tags: Arc<[String]>,
+}
+
+/// An address as expressions name it.
+struct Addressee {
+    route: Context,
+    notify: Context,
 }
 
 impl<'a> Company<'a> {
@@ -69,12 +72,15 @@ impl<'a> Company<'a> {
                 environment: Some(&merged.environment),
             };
             let production = is_production(merged);
+            let stages: Vec<Context> = merged.stages.iter().map(|stage| context(&stage_value(stage))).collect();
             Known {
                 merged,
                 around: Arc::new(Around::pipeline(merged)),
                 value: context(&pipeline_value(merged, production)),
-                stages: merged.stages.iter().map(|stage| context(&stage_value(stage))).collect(),
-                address: desk.address(who, production, &merged.shown(), findings),
+                list: stages.iter().cloned().collect(),
+                stages,
+                to: Addressee::of(&desk.address(who, production, &merged.shown(), findings)),
+                tags: tags(merged),
             }
         });
         let pipelines = pipelines.collect();
@@ -121,11 +127,13 @@ impl<'a> Company<'a> {
             pipelines.iter().filter(|known| keep(known.merged)).map(|known| known.value.clone()).collect()
         };
         if template.header.scope == Scope::Pipeline {
-            return pipelines.iter().flat_map(|known| known.subjects(template, overrides, findings)).collect();
+            let usual = vars_value(&overrides.configured(template, None, findings));
+            let subjects = |known: &&Known<'a>| known.subjects(template, overrides, &usual, findings);
+            return pipelines.iter().flat_map(subjects).collect();
         }
         let vars = vars_value(&overrides.configured(template, None, findings));
         let about = |subject: Subject, tag: Option<String>, mut values: Vec<(&'static str, Context)>, to: &Address| {
-            values.extend(addressed(to, tag.as_deref().unwrap_or("*"), &vars));
+            values.extend(Addressee::of(to).values(tag.as_deref().unwrap_or("*"), &vars));
             let around = Arc::new(Around::of(&subject));
             About { subject, pipeline: None, around, values, tags: tag.into_iter().collect() }
         };
@@ -165,51 +173,65 @@ impl<'a> Company<'a> {
 
 impl<'a> Known<'a> {
     /// The pipeline as a whole, and each stage that has values of its own.
-    fn subjects(&self, template: &Template, overrides: &Overrides<'a>, findings: &mut Findings) -> Vec<About<'a>> {
+    fn subjects(
+        &self,
+        template: &Template,
+        overrides: &Overrides<'a>,
+        usual: &Context,
+        findings: &mut Findings,
+    ) -> Vec<About<'a>> {
+        if !overrides.any(template, self.merged) {
+            return vec![self.about(None, "", usual, self.list.clone())];
+        }
         let split = overrides.of_pipeline(template, self.merged, findings);
         let is_split = |stage: &MergedStage| split.own.iter().any(|(own, _)| own.tag == stage.tag);
         let shared = split.shared.as_ref().map(|values| {
             let without: String = split.own.iter().map(|(stage, _)| [",!stage:", &stage.tag].concat()).collect();
-            self.about(None, &without, values, &|stage| !is_split(stage))
+            self.about(None, &without, &vars_value(values), self.stages(&|stage| !is_split(stage)))
         });
         let own = split.own.iter().map(|(stage, values)| {
-            self.about(Some(&stage.tag), &format!(",stage:{}", stage.tag), values, &|other| other.tag == stage.tag)
+            let own = self.stages(&|other| other.tag == stage.tag);
+            self.about(Some(&stage.tag), &format!(",stage:{}", stage.tag), &vars_value(values), own)
         });
         shared.into_iter().chain(own).collect()
     }
 
-    fn about(
-        &self,
-        stage: Option<&str>,
-        filter: &str,
-        values: &Values,
-        keep: &dyn Fn(&MergedStage) -> bool,
-    ) -> About<'a> {
+    fn stages(&self, keep: &dyn Fn(&MergedStage) -> bool) -> Context {
+        let stages = self.merged.stages.iter().zip(&self.stages).filter(|(stage, _)| keep(stage));
+        stages.map(|(_, value)| value.clone()).collect()
+    }
+
+    fn about(&self, stage: Option<&str>, filter: &str, vars: &Context, stages: Context) -> About<'a> {
         let merged = self.merged;
         let Merged { tag, environment_tag, .. } = merged;
-        let stages = merged.stages.iter().zip(&self.stages).filter(|(stage, _)| keep(stage));
         let filter = format!("pipeline:{tag},environment:{environment_tag}{filter}");
-        let mut tags = vec![format!("pipeline:{tag}"), format!("environment:{environment_tag}")];
-        tags.extend(merged.team.as_ref().map(|_| format!("team:{}", merged.team_tag())));
-        let mut known = vec![
-            ("pipeline", self.value.clone()),
-            ("stages", stages.map(|(_, value)| value.clone()).collect::<Context>()),
-        ];
-        known.extend(addressed(&self.address, &filter, &vars_value(values)));
+        let mut known = vec![("pipeline", self.value.clone()), ("stages", stages)];
+        known.extend(self.to.values(&filter, vars));
         let (pipeline, environment) = (tag.clone(), environment_tag.clone());
         let subject = Subject::Pipeline { pipeline, environment, stage: stage.map(str::to_owned) };
         let around = Arc::clone(&self.around);
-        About { subject, pipeline: Some(merged), around, values: known, tags }
+        About { subject, pipeline: Some(merged), around, values: known, tags: Arc::clone(&self.tags) }
     }
 }
 
-fn addressed(to: &Address, filter: &str, vars: &Context) -> [(&'static str, Context); 4] {
-    [
-        ("filter", Context::from(filter)),
-        ("vars", vars.clone()),
-        ("route", context(&route_value(to))),
-        ("notify", Context::from(to.handles.as_str())),
-    ]
+fn tags(merged: &Merged) -> Arc<[String]> {
+    let own = [format!("pipeline:{}", merged.tag), format!("environment:{}", merged.environment_tag)];
+    own.into_iter().chain(merged.team.as_ref().map(|_| format!("team:{}", merged.team_tag()))).collect()
+}
+
+impl Addressee {
+    fn of(address: &Address) -> Self {
+        Self { route: context(&route_value(address)), notify: Context::from(address.handles.as_str()) }
+    }
+
+    fn values(&self, filter: &str, vars: &Context) -> [(&'static str, Context); 4] {
+        [
+            ("filter", Context::from(filter)),
+            ("vars", vars.clone()),
+            ("route", self.route.clone()),
+            ("notify", self.notify.clone()),
+        ]
+    }
 }
 
 /// Where addresses are looked up.

@@ -108,6 +108,14 @@ impl<'a> Overrides<'a> {
         values
     }
 
+    /// Whether the configuration or a tag says anything about this pipeline that the template asks for.
+    pub(super) fn any(&self, template: &Template, pipeline: &Merged) -> bool {
+        let variables = &template.header.variables;
+        let of_tags = pipeline.stages.iter().flat_map(|stage| stage.overrides.keys());
+        of_tags.into_iter().any(|name| variables.contains_key(name))
+            || self.settings.templates.variables.keys().any(|name| name != ALL && same_pipeline(pipeline, name))
+    }
+
     /// The configuration's values, then those of tags: a stage that overrides one has an object of its own, when the
     /// template allows for it; else a value counts when all stages agree on it.
     pub(super) fn of_pipeline(&self, template: &Template, pipeline: &'a Merged, findings: &mut Findings) -> Split<'a> {

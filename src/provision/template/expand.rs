@@ -1,11 +1,13 @@
 //! A template compiled once, and rendered for each subject: the tree with its `$for` and `$when`.
 
-use minijinja::value::{Value as Context, ValueKind, merge_maps};
-use minijinja::{Environment, Expression};
+use minijinja::Environment;
+use minijinja::value::{Value as Context, ValueKind};
 use serde_json::{Map, Value};
 
 use crate::config::nearest;
 use crate::provision::template::header::Scope;
+use crate::provision::template::names::{Asked, Names};
+use crate::provision::template::pieces::Text;
 use crate::provision::template::render::{Faults, is_dynamic, said, sole_expression};
 use crate::provision::template::{Template, context};
 
@@ -28,21 +30,22 @@ enum Node<'e, 't> {
     Expression {
         path: String,
         source: &'t str,
-        expression: Expression<'e, 't>,
+        expression: Asked<'e, 't>,
     },
     Text {
         path: String,
-        text: minijinja::Template<'e, 't>,
+        text: Text<'e, 't>,
     },
     List(Vec<Part<'e, 't>>),
-    Map(Vec<(&'t str, Part<'e, 't>)>),
+    /// Fields that are always there and always the same, and the others.
+    Map(Map<String, Value>, Vec<(&'t str, Part<'e, 't>)>),
 }
 
 /// A value that may be left out, and in a list repeated.
 struct Part<'e, 't> {
     path: String,
     /// The name of an item, the list as written, and the list.
-    each: Option<(&'t str, &'t str, Expression<'e, 't>)>,
+    each: Option<(&'t str, &'t str, Asked<'e, 't>)>,
     when: Option<Condition<'e, 't>>,
     node: Node<'e, 't>,
 }
@@ -51,7 +54,7 @@ struct Part<'e, 't> {
 struct Condition<'e, 't> {
     path: String,
     source: &'t str,
-    expression: Expression<'e, 't>,
+    expression: Asked<'e, 't>,
 }
 
 /// Where in a template a value stands.
@@ -71,14 +74,14 @@ impl<'e, 't> Compiled<'e, 't> {
         Self { when, body: node }
     }
 
-    /// Whether there is an object for what `context` tells.
-    pub(in crate::provision) fn applies(&self, context: &Context, faults: &mut Faults) -> bool {
-        self.when.as_ref().is_none_or(|when| when.holds(context, faults))
+    /// Whether there is an object for what `names` tell.
+    pub(in crate::provision) fn applies(&self, names: &Names<'_>, faults: &mut Faults) -> bool {
+        self.when.as_ref().is_none_or(|when| when.holds(names, faults))
     }
 
     /// The object, in which what could not be rendered is null.
-    pub(in crate::provision) fn render(&self, context: &Context, faults: &mut Faults) -> Value {
-        Renderer { faults, items: 0 }.node(&self.body, context)
+    pub(in crate::provision) fn render(&self, names: &Names<'_>, faults: &mut Faults) -> Value {
+        Renderer { faults, items: 0 }.node(&self.body, names)
     }
 }
 
@@ -149,9 +152,9 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
                 |expression| Node::Expression { path: path.to_owned(), source: source.trim(), expression },
             );
         }
-        match self.engine.template_from_str(text) {
+        match Text::new(self.engine, text) {
             Ok(text) => {
-                self.check_names(text.undeclared_variables(true), path);
+                self.check_names(text.names(), path);
                 Node::Text { path: path.to_owned(), text }
             }
             Err(error) => {
@@ -161,7 +164,7 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
         }
     }
 
-    fn each(&mut self, value: &'t Value, path: &str) -> Option<(&'t str, &'t str, Expression<'e, 't>)> {
+    fn each(&mut self, value: &'t Value, path: &str) -> Option<(&'t str, &'t str, Asked<'e, 't>)> {
         let path = format!("{path}.{FOR}");
         let parts = value.as_str().and_then(|text| text.split_once(" in "));
         let parts = parts.map(|(name, list)| (name.trim(), list.trim()));
@@ -186,10 +189,10 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
         Some(Condition { path: path.to_owned(), source: source.trim(), expression })
     }
 
-    fn expression(&mut self, source: &'t str, path: &str) -> Option<Expression<'e, 't>> {
-        match self.engine.compile_expression(source) {
+    fn expression(&mut self, source: &'t str, path: &str) -> Option<Asked<'e, 't>> {
+        match Asked::new(self.engine, source) {
             Ok(expression) => {
-                self.check_names(expression.undeclared_variables(true), path);
+                self.check_names(expression.names().to_vec(), path);
                 Some(expression)
             }
             Err(error) => {
@@ -247,9 +250,14 @@ impl<'e, 't> Node<'e, 't> {
     }
 
     fn of_fields(parts: Vec<(&'t str, Part<'e, 't>)>) -> Self {
-        let plain = parts.iter().map(|(key, part)| Some(((*key).to_owned(), part.plain()?.clone())));
-        let plain: Option<Map<String, Value>> = plain.collect();
-        plain.map_or(Self::Map(parts), |fields| Self::Plain(Value::Object(fields)))
+        let (mut plain, mut others) = (Map::new(), Vec::new());
+        for (key, part) in parts {
+            match part.plain() {
+                Some(value) => drop(plain.insert(key.to_owned(), value.clone())),
+                None => others.push((key, part)),
+            }
+        }
+        if others.is_empty() { Self::Plain(Value::Object(plain)) } else { Self::Map(plain, others) }
     }
 }
 
@@ -259,14 +267,14 @@ struct Renderer<'r> {
 }
 
 impl Renderer<'_> {
-    fn node(&mut self, node: &Node<'_, '_>, context: &Context) -> Value {
+    fn node(&mut self, node: &Node<'_, '_>, names: &Names<'_>) -> Value {
         match node {
             Node::Plain(value) => value.clone(),
-            Node::Text { path, text } => match text.render(context) {
+            Node::Text { path, text } => match text.render(names) {
                 Ok(text) => text.into(),
                 Err(error) => self.failed(path, &said(&error)),
             },
-            Node::Expression { path, source, expression } => match expression.eval(context) {
+            Node::Expression { path, source, expression } => match expression.eval(names) {
                 Ok(value) if value.is_undefined() => self.failed(path, &format!("`{source}` is undefined")),
                 Ok(value) => json_of(&value)
                     .unwrap_or_else(|| self.failed(path, &format!("`{source}` is nothing that JSON can hold"))),
@@ -275,15 +283,15 @@ impl Renderer<'_> {
             Node::List(parts) => {
                 let mut list = Vec::with_capacity(parts.len());
                 for part in parts {
-                    self.items(part, context, &mut list);
+                    self.items(part, names, &mut list);
                 }
                 Value::Array(list)
             }
-            Node::Map(parts) => {
-                let mut map = Map::new();
+            Node::Map(plain, parts) => {
+                let mut map = plain.clone();
                 for (key, part) in parts {
-                    if self.holds(part, context) {
-                        map.insert((*key).to_owned(), self.node(&part.node, context));
+                    if self.holds(part, names) {
+                        map.insert((*key).to_owned(), self.node(&part.node, names));
                     }
                 }
                 Value::Object(map)
@@ -291,14 +299,14 @@ impl Renderer<'_> {
         }
     }
 
-    fn items(&mut self, part: &Part<'_, '_>, context: &Context, list: &mut Vec<Value>) {
+    fn items(&mut self, part: &Part<'_, '_>, names: &Names<'_>, list: &mut Vec<Value>) {
         let Some((name, source, each)) = &part.each else {
-            if self.holds(part, context) {
-                list.push(self.node(&part.node, context));
+            if self.holds(part, names) {
+                list.push(self.node(&part.node, names));
             }
             return;
         };
-        let items = match each.eval(context) {
+        let items = match each.eval(names) {
             Ok(items) if items.is_undefined() => Err(format!("`{source}` is undefined")),
             Ok(items) => items.try_iter().map_err(|error| said(&error)),
             Err(error) => Err(said(&error)),
@@ -316,15 +324,15 @@ impl Renderer<'_> {
                 self.failed(&part.path, &format!("makes more than {MAX_ITEMS} items"));
                 return;
             }
-            let context = merge_maps([context.clone(), Context::from_pairs([(*name, item)])]);
-            if self.holds(part, &context) {
-                list.push(self.node(&part.node, &context));
+            let names = names.with_item(name, item);
+            if self.holds(part, &names) {
+                list.push(self.node(&part.node, &names));
             }
         }
     }
 
-    fn holds(&mut self, part: &Part<'_, '_>, context: &Context) -> bool {
-        part.when.as_ref().is_none_or(|when| when.holds(context, self.faults))
+    fn holds(&mut self, part: &Part<'_, '_>, names: &Names<'_>) -> bool {
+        part.when.as_ref().is_none_or(|when| when.holds(names, self.faults))
     }
 
     fn failed(&mut self, path: &str, message: &str) -> Value {
@@ -334,8 +342,8 @@ impl Renderer<'_> {
 }
 
 impl Condition<'_, '_> {
-    fn holds(&self, context: &Context, faults: &mut Faults) -> bool {
-        match self.expression.eval(context) {
+    fn holds(&self, names: &Names<'_>, faults: &mut Faults) -> bool {
+        match self.expression.eval(names) {
             Ok(value) if value.is_undefined() => faults.add(&self.path, format!("`{}` is undefined", self.source)),
             Ok(value) => return value.is_true(),
             Err(error) => faults.add(&self.path, said(&error)),
@@ -346,6 +354,9 @@ impl Condition<'_, '_> {
 
 /// The value in JSON; none for functions and the like.
 fn json_of(value: &Context) -> Option<Value> {
+    if let Some(text) = value.as_str() {
+        return Some(text.into());
+    }
     let is_data = !matches!(value.kind(), ValueKind::Plain | ValueKind::Bytes | ValueKind::Invalid);
     serde_json::to_value(value).ok().filter(|_| is_data)
 }

@@ -9,9 +9,9 @@ use crate::config::Problem;
 /// Instructions and bytes that one string may cost: far more than any needs, far less than one would notice.
 const FUEL: u64 = 200_000;
 
-const EXPRESSION: (&str, &str) = ("<<", ">>");
-const BLOCK: (&str, &str) = ("<%", "%>");
-const COMMENT: (&str, &str) = ("<#", "#>");
+pub(super) const EXPRESSION: (&str, &str) = ("<<", ">>");
+pub(super) const BLOCK: (&str, &str) = ("<%", "%>");
+pub(super) const COMMENT: (&str, &str) = ("<#", "#>");
 
 /// What is wrong with one template.
 #[derive(Debug)]
