@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::io::{BufWriter, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -147,33 +146,17 @@ impl World {
 /// The first 12 hexadecimal digits of the SHA-256 of a body. Keys are in order in it, whatever order they came in.
 #[must_use]
 pub fn digest(body: &Value) -> String {
-    let mut hash = Hashing(Sha256::new());
-    // JSON is written in pieces of a few bytes. Writing into a hash has no way to fail, nor has writing into a text.
-    let mut pieces = BufWriter::with_capacity(PIECES, &mut hash);
-    let _infallible = serde_json::to_writer(&mut pieces, body).is_ok() && pieces.flush().is_ok();
-    drop(pieces);
-    hash.0.finalize().iter().take(6).fold(String::with_capacity(12), |mut text, byte| {
+    // Writing JSON into memory has no way to fail, nor has writing into a text.
+    let mut written = Vec::with_capacity(WRITTEN);
+    let _infallible = serde_json::to_writer(&mut written, body).is_ok();
+    Sha256::digest(&written).iter().take(6).fold(String::with_capacity(12), |mut text, byte| {
         let _infallible = write!(text, "{byte:02x}");
         text
     })
 }
 
-/// Bytes that are hashed at once.
-const PIECES: usize = 4096;
-
-/// Takes JSON in as it is written, so that no text of a large body is made only to be hashed.
-struct Hashing(Sha256);
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+/// Bytes that most bodies take when they are written.
+const WRITTEN: usize = 4096;
 
 /// Stands in a body for the id of another object, until that is known.
 #[must_use]

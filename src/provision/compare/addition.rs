@@ -25,6 +25,8 @@ pub fn extras_of_same(kind: Kind, desired: &Value, live: &Value) -> Vec<(String,
 
 fn collect(at: &Place<'_>, desired: &Value, live: &Value, is_same: bool, found: &mut Vec<(String, Value)>) {
     match (desired, live) {
+        // Most of what nobody has changed comes back as it was written.
+        _ if desired == live => {}
         (Value::Object(desired), Value::Object(live)) => {
             for (key, value) in live {
                 let at = at.key(key);

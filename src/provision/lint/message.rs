@@ -159,19 +159,45 @@ fn show(tokens: &[Token<'_>], occasion: Occasion, text: &mut String) {
     }
 }
 
+/// What stands in a handle besides letters and digits.
+const HANDLE_SIGNS: &str = "._+@/-";
+
 /// `@slack-docs`, `@pagerduty-Docs`, ..: what Datadog takes for somebody to be told.
 fn handles(text: &str) -> BTreeSet<&str> {
     let mut found = BTreeSet::new();
     for (at, _) in text.match_indices('@') {
         let inside = text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || "._+-/@".contains(c));
         let rest = &text[at + 1..];
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "._+@/-".contains(c))).unwrap_or(rest.len());
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || HANDLE_SIGNS.contains(c))).unwrap_or(rest.len());
         let handle = rest[..end].trim_end_matches(['.', '/', '-']);
         if !inside && !handle.is_empty() {
             found.insert(&text[at..=at + handle.len()]);
         }
     }
     found
+}
+
+/// Whether anybody is told at all, when it is the same handles on every occasion: each is in sight with what is before and
+/// after it, outside of every block. `None` when that cannot be told so easily.
+fn always_told(tokens: &[Token<'_>]) -> Option<bool> {
+    let mut depth = 0_usize;
+    let mut told = false;
+    for token in tokens {
+        match token {
+            Token::Open(_) => depth += 1,
+            Token::Close(_) => depth = depth.saturating_sub(1),
+            Token::Variable(_) => {}
+            Token::Text(text) if !text.contains('@') => {}
+            Token::Text(text) => {
+                let ends = |c: char| !(c.is_ascii_alphanumeric() || HANDLE_SIGNS.contains(c));
+                if depth > 0 || text.starts_with('@') || !text.ends_with(ends) {
+                    return None;
+                }
+                told |= !handles(text).is_empty();
+            }
+        }
+    }
+    Some(told)
 }
 
 /// Looks at braces, blocks and variables of one text, and tells its parts when those can be told. `groups` are the tag
@@ -240,9 +266,10 @@ fn variable(name: &str, place: &str, groups: Option<&BTreeSet<String>>, about: &
 
 /// Looks at who is told by a message of these parts: somebody, and of the recovery too.
 pub(super) fn check_handles(tokens: &[Token<'_>], on_missing_data: bool, about: &mut About<'_>) {
-    let mut told = false;
+    let always = always_told(tokens);
+    let mut told = always == Some(true);
     let (mut during, mut after) = (String::new(), String::new());
-    for (state, block, over, word) in STATES {
+    for (state, block, over, word) in STATES.into_iter().filter(|_| always.is_none()) {
         show(tokens, state, &mut during);
         show(tokens, over, &mut after);
         let (during, after) = (handles(&during), handles(&after));
@@ -285,6 +312,24 @@ mod tests {
             if let Ok(tokens) = tokens(&text) {
                 let shown = shown(&tokens, Occasion::Alert);
                 prop_assert!(shown.chars().filter(|c| *c == '@').count() <= text.matches('@').count());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn for_all_texts_those_who_are_always_told_are_told_on_every_occasion(
+            parts in proptest::collection::vec(proptest::sample::select(&[
+                "@a", "@b ", " @c-d, ", "x", " ", ".", "{{value}}", "{{! no }}", "{{#is_alert}}", "{{/is_alert}}", "{{^is_recovery}}",
+                "{{/is_recovery}}", "{{#is_match \"a\" \"b\"}}", "{{/is_match}}",
+            ][..]), 0..8),
+        ) {
+            let text = parts.concat();
+            let tokens = tokens(&text).unwrap();
+            if unclosed(&tokens).is_none() && let Some(told) = always_told(&tokens) {
+                let texts: Vec<String> = STATES.iter().flat_map(|(state, _, over, _)| [shown(&tokens, *state), shown(&tokens, *over)]).collect();
+                let all: Vec<BTreeSet<&str>> = texts.iter().map(|text| handles(text)).collect();
+                prop_assert!(all.iter().all(|one| *one == all[0] && one.is_empty() != told), "{text}");
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What a query reads: whether it exists, is of the right type and has the tags, and in which unit its value is.
 
+use std::borrow::Cow;
+
 use super::{About, Known, Metrics, Rule};
 use crate::model::series::Kind;
 use crate::query::{Aggregation, Argument, Expr, Method, Modifier, Operator, Selector};
@@ -90,13 +92,13 @@ fn check_tags(
     prefix: &dyn Fn(&str) -> Option<String>,
     about: &mut About<'_>,
 ) {
-    let mut keys: Vec<String> = selector.filter.tags().into_iter().map(|(key, _)| key.to_owned()).collect();
-    keys.extend(selector.by.iter().cloned());
+    let mut keys: Vec<Cow<'_, str>> = selector.filter.tags().into_iter().map(|(key, _)| key.into()).collect();
+    keys.extend(selector.by.iter().map(Cow::from));
     for variable in selector.filter.variables() {
         let name = variable.strip_suffix(".value");
         match prefix(name.unwrap_or(variable)) {
             // `key:$x.value` names its key itself.
-            Some(key) if name.is_none() => keys.push(key),
+            Some(key) if name.is_none() => keys.push(key.into()),
             Some(_) => {}
             None => {
                 let message = format!("`${variable}` is no template variable here; declare it in `template_variables`");

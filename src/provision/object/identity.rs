@@ -46,12 +46,28 @@ impl Identity {
     #[must_use]
     pub fn new(template: &str, subject: Subject) -> Self {
         let whole = Self { template: template.to_owned(), subject };
+        if whole.is_short() {
+            return whole;
+        }
         let text = whole.to_string();
         if text.len() <= MAX_CHARS {
             return whole;
         }
         let digest = digest(&serde_json::Value::String(text));
         Self { subject: Subject::Digest(digest), ..whole }
+    }
+
+    /// Whether it is written in [`MAX_CHARS`] bytes whatever is in it: most are, and need not be written to know. A byte
+    /// becomes two at most, and nothing becomes two.
+    fn is_short(&self) -> bool {
+        let parts = match &self.subject {
+            Subject::Global => 0,
+            Subject::Environment(name) | Subject::Team(name) | Subject::Digest(name) => name.len(),
+            Subject::Pipeline { pipeline, environment, stage } => {
+                pipeline.len() + environment.len() + stage.as_ref().map_or(0, String::len)
+            }
+        };
+        self.template.len() + "/environment///".len() + 3 * ":e".len() + 2 * parts <= MAX_CHARS
     }
 
     /// Reads what [`fmt::Display`] writes.

@@ -112,7 +112,7 @@ fn tag_text<'t>(cursor: &mut Cursor<'t>) -> Result<&'t str, Unchecked> {
     cursor.term()?;
     match cursor.tag_text() {
         "" => cursor.expected("a tag"),
-        text if [AND, OR, NOT, IN].concat().contains(&text) => {
+        text if [AND, OR, NOT, IN].iter().any(|words| words.contains(&text)) => {
             cursor.fail(format!("`{text}` where a tag was expected"))
         }
         text => Ok(text),
