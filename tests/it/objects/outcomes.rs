@@ -69,7 +69,10 @@ async fn a_backup_of_another_namespace() {
     scene.run(&line(&[&["destroy", "--auto-approve", "--backup", "backup.json"], &super::LEASE])).await;
     let count = scene.sim.writes();
     scene.change("provision: {", "provision: {namespace: other, ");
-    insta::assert_snapshot!("restore_namespace", scene.run(&["restore", "backup.json", "--auto-approve"]).await.whole());
+    insta::assert_snapshot!(
+        "restore_namespace",
+        scene.run(&["restore", "backup.json", "--auto-approve"]).await.whole()
+    );
     assert_eq!(scene.sim.writes(), count, "nothing is written");
 }
 
