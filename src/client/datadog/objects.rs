@@ -85,23 +85,25 @@ impl Client {
         self.json(objects.get().of(id)).await.map(|answer| bare(objects, answer))
     }
 
-    /// Makes an object and returns it as Datadog keeps it. Never send it again blindly: see
-    /// [`SendError::may_have_landed`].
+    /// Makes an object and returns its id. Never send it again blindly: see [`SendError::may_have_landed`].
     ///
     /// # Errors
     /// [`SendError::Duplicate`] when a monitor like it exists; whatever else is not a yes.
-    pub async fn create(&self, objects: Objects, body: &Value) -> Result<Value, SendError> {
+    pub async fn create(&self, objects: Objects, body: &Value) -> Result<String, SendError> {
         let call = objects.change(Method::POST).body(body.clone());
-        self.json(call).await.map(|answer| bare(objects, answer))
+        let answer = bare(objects, self.json(call).await?);
+        id(&answer).ok_or_else(|| self.misread(200, &answer.to_string()))
     }
 
-    /// Writes an object anew under its id and returns it as Datadog keeps it.
+    /// Writes an object anew under its id.
     ///
     /// # Errors
     /// [`SendError::NotFound`] when it does not exist; whatever else is not a yes.
-    pub async fn update(&self, objects: Objects, id: &str, body: &Value) -> Result<Value, SendError> {
-        let call = objects.change(Method::PUT).of(id).body(body.clone());
-        self.json(call).await.map(|answer| bare(objects, answer))
+    pub async fn update(&self, objects: Objects, asked: &str, body: &Value) -> Result<(), SendError> {
+        let call = objects.change(Method::PUT).of(asked).body(body.clone());
+        let answer = bare(objects, self.json(call).await?);
+        let same = id(&answer).is_some_and(|told| told == asked);
+        if same { Ok(()) } else { Err(self.misread(200, &answer.to_string())) }
     }
 
     /// Deletes an object; with `force` even one that others refer to.
@@ -236,17 +238,20 @@ impl Client {
     }
 
     fn read(&self, mut answer: Answer) -> Result<Value, SendError> {
-        answer.json.take().ok_or_else(|| self.misread(&answer.text()))
+        answer.json.take().ok_or_else(|| self.misread(answer.status, &answer.text()))
     }
 
     /// A success that is not what the API answers: something else answers there.
-    fn misread(&self, answer: &str) -> SendError {
-        SendError::Misdirected { status: 200, base_url: self.base_url.clone(), answer: self.quote(answer) }
+    fn misread(&self, status: u16, answer: &str) -> SendError {
+        SendError::Misdirected { status, base_url: self.base_url.clone(), answer: self.quote(answer) }
     }
 
     async fn call(&self, call: Call<'_>) -> Result<Answer, SendError> {
         let answer = self.ask(&call).await?;
-        if answer.is_success() { Ok(answer) } else { Err(self.refusal(&answer, call.scope)) }
+        if !answer.is_success() {
+            return Err(self.refusal(&answer, call.scope));
+        }
+        if answer.is_datadogs() { Ok(answer) } else { Err(self.misread(answer.status, &answer.text())) }
     }
 
     fn refusal(&self, answer: &Answer, scope: &'static str) -> SendError {
@@ -309,7 +314,7 @@ where
 fn list(answer: Value, client: &Client) -> Result<Vec<Value>, SendError> {
     match answer {
         Value::Array(items) => Ok(items),
-        other => Err(client.misread(&format!("no list: {other}"))),
+        other => Err(client.misread(200, &format!("no list: {other}"))),
     }
 }
 
@@ -319,6 +324,15 @@ fn bare(objects: Objects, mut answer: Value) -> Value {
         (Objects::Slos, Some(Value::Array(items))) if !items.is_empty() => items.swap_remove(0),
         (Objects::Slos, Some(data)) => data.take(),
         _ => answer,
+    }
+}
+
+/// A monitor's id is a number, any other's a text.
+fn id(body: &Value) -> Option<String> {
+    match &body["id"] {
+        Value::String(id) => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn create(session: &Session<'_>, new: &New<'_>) -> Result<Lande
     let mut pauses = session.back_off().build();
     loop {
         let error = match session.once(session.client.create(objects(new.kind), new.body)).await {
-            Ok(body) => return made(session, new, body).await,
+            Ok(id) => return Ok(Landed { id, adopted: false }),
             Err(SendError::Duplicate { id }) => return adopt(session, new, &id).await,
             Err(error) => error,
         };
@@ -67,19 +67,6 @@ pub(super) async fn create(session: &Session<'_>, new: &New<'_>) -> Result<Lande
             }
         }
     }
-}
-
-/// An answer that tells no id leaves it to us to find it.
-async fn made(session: &Session<'_>, new: &New<'_>, body: Value) -> Result<Landed, Unlanded> {
-    if let Some(live) = Live::new(new.kind, body) {
-        return Ok(Landed { id: live.id, adopted: false });
-    }
-    let found = find(session, new).await?;
-    let unknown = || SendError::NotFound {
-        base_url: session.settings.base_url.clone(),
-        answer: "it was made, and then is in no list".to_owned(),
-    };
-    settle(session, new, found.ok_or_else(unknown)?).await
 }
 
 /// The object that carries our mark, if there is one.

@@ -87,7 +87,7 @@ pub async fn page_test(
     };
     // A lost answer ends the test: what may have been made is cleaned up.
     let made = session.once(session.client.create(Objects::Monitors, &monitor(test))).await;
-    let made = made.map(|body| body["id"].to_string()).inspect(|id| note(Seen::Made { id: id.clone() }));
+    let made = made.inspect(|id| note(Seen::Made { id: id.clone() }));
     let ended = match &made {
         Ok(id) => fire_and_release(session, test, id, patience, &mut note).await,
         Err(error) => Err(error.to_string()),

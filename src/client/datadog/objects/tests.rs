@@ -75,6 +75,40 @@ async fn an_answer_that_is_no_list_is_no_empty_list() {
     }
 }
 
+/// Whatever is dropped after a yes: a login page says yes to everything.
+#[tokio::test]
+async fn a_page_in_the_place_of_datadog_has_done_nothing() {
+    for status in [200, 202] {
+        let client = answering(status, "<html>sign in</html>").await;
+        for done in [
+            client.delete(Objects::Monitors, "5", false).await,
+            client.delete_dashboards(&["a"]).await,
+            client.restore_dashboards(&["a"]).await,
+            client.validate_monitor(&json!({})).await,
+            client.update(Objects::Slos, "a", &json!({})).await,
+            client.create(Objects::Slos, &json!({})).await.map(drop),
+        ] {
+            let error = done.unwrap_err();
+            assert_eq!((error.tag(), error.may_have_landed()), ("misdirected", true));
+            assert!(error.to_string().contains(&format!("(HTTP {status}): <html>sign in</html>; check")), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_has_to_tell_its_id() {
+    let update = async |body, id| answering(200, body).await.update(Objects::Monitors, id, &json!({})).await;
+    assert_eq!(update(r#"{"id":5}"#, "5").await, Ok(()));
+    for body in [r#"{"id":6}"#, r#"{"id":null}"#, "{}", "[]", "true"] {
+        assert_eq!(update(body, "5").await.unwrap_err().tag(), "misdirected", "{body}");
+    }
+    let create = async |body| answering(200, body).await.create(Objects::Slos, &json!({})).await;
+    assert_eq!(create(r#"{"data":[{"id":"a1"}]}"#).await.as_deref(), Ok("a1"));
+    for body in [r#"{"data":[]}"#, r#"{"data":[{"name":"x"}]}"#, "{}"] {
+        assert_eq!(create(body).await.unwrap_err().tag(), "misdirected", "{body}");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_cut_short_is_no_answer() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -122,19 +156,19 @@ async fn nothing_is_asked_without_an_application_key() {
 
 #[tokio::test]
 async fn objects_come_out_of_their_envelopes_and_ids_stay_in_their_place() {
-    let seen = |request: &Request| json!({ "uri": request.uri().to_string(), "method": request.method().as_str() });
+    let seen = |request: &Request| {
+        let uri = request.uri().to_string();
+        json!({ "id": format!("{} {uri}", request.method()), "uri": uri })
+    };
     let plain = move |request: Request| async move { Json(seen(&request)) };
     let listed = move |request: Request| async move { Json(json!({ "data": [seen(&request)] })) };
     let alone = move |request: Request| async move { Json(json!({ "data": seen(&request) })) };
-    let app = Router::new()
-        .route("/api/v1/slo", any(listed))
-        .route("/api/v1/slo/{id}", get(alone).put(listed))
-        .fallback(any(plain));
+    let app =
+        Router::new().route("/api/v1/slo", any(listed)).route("/api/v1/slo/{id}", get(alone)).fallback(any(plain));
     let client = client(&serve(app).await);
     let uri = |answer: Value| answer["uri"].as_str().unwrap().to_owned();
-    assert_eq!(uri(client.create(Objects::Slos, &json!({})).await.unwrap()), "/api/v1/slo");
+    assert_eq!(client.create(Objects::Slos, &json!({})).await.unwrap(), "POST /api/v1/slo");
     assert_eq!(uri(client.get(Objects::Slos, "a1").await.unwrap()), "/api/v1/slo/a1");
-    assert_eq!(uri(client.update(Objects::Slos, "a1", &json!({})).await.unwrap()), "/api/v1/slo/a1");
     let hostile = uri(client.get(Objects::Monitors, "1/../../v2/users?x=#").await.unwrap());
     assert_eq!(hostile, "/api/v1/monitor/1%2F..%2F..%2Fv2%2Fusers%3Fx=%23");
     let query = uri(client.query(1, 2, "avg:a.b{c:d} by {e}+1").await.unwrap());
@@ -214,10 +248,10 @@ async fn handles_and_states_are_found_in_their_answers() {
 async fn requests_wait_for_the_window_that_the_headers_name() {
     let times = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&times);
-    let answer = move || {
+    let answer = move |Path(id): Path<String>| {
         noted.lock().unwrap().push(Instant::now());
         let headers = [("x-ratelimit-name", "slo_write"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1")];
-        async move { (headers, "{}") }
+        async move { (headers, Json(json!({ "data": [{ "id": id }] }))) }
     };
     let client = client(&serve(Router::new().route("/api/v1/slo/{id}", put(answer))).await);
     client.update(Objects::Slos, "a", &json!({})).await.unwrap();
