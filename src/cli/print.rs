@@ -1,6 +1,7 @@
 //! The only place that prints. Colours are dropped where the screen has none, or `NO_COLOR` is set.
 
 use std::fmt::Display;
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -54,18 +55,33 @@ pub fn confirm(question: &str) -> Option<bool> {
     Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
-/// Writes a file as a whole or not at all, for its owner alone.
+/// Writes a file as a whole or not at all, for its owner alone. A link stays one and what it leads to is written; what is
+/// no file, such as a device or a pipe, takes the bytes.
 ///
 /// # Errors
 /// When it cannot be written; a file that was there is as it was.
 pub fn file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => return OpenOptions::new().write(true).open(path)?.write_all(bytes),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Links that lead in a circle have been refused above.
+    let mut path = path.to_owned();
+    while let Ok(link) = std::fs::read_link(&path) {
+        path = folder(&path).join(link);
+    }
+    let folder = folder(&path);
     std::fs::metadata(folder)?;
     // Its own words would name a file that nobody has asked for.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| std::io::Error::from(error.kind()))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    file.persist(&path).map(drop).map_err(|error| error.error)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Why standard output is not whole.
@@ -206,6 +222,7 @@ fn hidden_without_terminal(bar: &ProgressBar) {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     /// A tag that colours, goes back to the start of the line, and turns the rest around.
@@ -224,5 +241,41 @@ mod tests {
         let safe = escaped(&text);
         assert!(!safe.chars().any(is_hostile), "{safe}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).ok(), serde_json::from_str(&text).ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_what_it_leads_to_is_written() {
+        let temporary = tempfile::tempdir().unwrap();
+        let at = |name: &str| temporary.path().join(name);
+        std::fs::create_dir(at("deeper")).unwrap();
+        std::os::unix::fs::symlink("deeper/link", at("link")).unwrap();
+        std::os::unix::fs::symlink("file", at("deeper/link")).unwrap();
+        for bytes in ["there was nothing", "there was something"] {
+            file(&at("link"), bytes.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(at("deeper/file")).unwrap(), bytes);
+            assert!(at("link").is_symlink() && at("deeper/link").is_symlink());
+        }
+        std::os::unix::fs::symlink("circle", at("circle")).unwrap();
+        assert!(file(&at("circle"), b"x").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_takes_what_is_written_and_stays_a_pipe() {
+        use std::io::Read;
+        use std::os::unix::fs::FileTypeExt;
+
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // Opened for both, a pipe waits for nobody.
+        let mut pipe = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        file(&path, b"plan").unwrap();
+        assert!(std::fs::metadata(&path).unwrap().file_type().is_fifo());
+        let mut taken = [0; 4];
+        pipe.read_exact(&mut taken).unwrap();
+        assert_eq!(&taken, b"plan");
+        assert!(file(temporary.path(), b"x").is_err(), "a folder is nothing to write to");
     }
 }
