@@ -61,12 +61,19 @@ pub(super) async fn run(args: &DestroyArgs, verbose: u8) -> Outcome {
     if plan.is_empty() {
         return Ok(u8::from(blocked));
     }
-    let all = if args.filter.filter().is_everything() { " everything of this namespace" } else { " this" };
-    let question = format!("Delete{all} in Datadog?");
-    let world = work.approve(args.write.auto_approve, &question, &plan, world).await?;
     let now = work.session.clock.now().format("%Y%m%dT%H%M%SZ");
     let path = args.backup.clone();
     let path = path.unwrap_or_else(|| PathBuf::from(format!("ddsync-backup-{}-{now}.json", work.namespace())));
+    if std::fs::metadata(&path).is_ok_and(|there| there.is_file() && there.len() > 0) {
+        return Err(CommandError::Failed(format!(
+            "the backup {} is there already, and what it holds could not be restored any more: choose another name with \
+             --backup",
+            path.display()
+        )));
+    }
+    let all = if args.filter.filter().is_everything() { " everything of this namespace" } else { " this" };
+    let question = format!("Delete{all} in Datadog?");
+    let world = work.approve(args.write.auto_approve, &question, &plan, world).await?;
     let kept = apply::backup(work.namespace(), &world, &plan.steps);
     let text = serde_json::to_vec_pretty(&kept).map_err(|error| CommandError::Failed(error.to_string()))?;
     print::file(&path, &text).map_err(|error| {

@@ -164,6 +164,18 @@ async fn a_backup_that_cannot_be_written() {
     assert_eq!(scene.sim.objects(ObjectKind::Monitor).len(), 2, "nothing is deleted");
 }
 
+/// What was deleted before can be restored from nothing else.
+#[tokio::test]
+async fn a_backup_that_is_there_already() {
+    let scene = routed().await;
+    applied(&scene, &FEW).await;
+    std::fs::write(scene.path("backup.json"), "of yesterday").expect("it is written");
+    let destroy = scene.run(&line(&[&["destroy", "--backup", "backup.json"], &LEASE])).await;
+    insta::assert_snapshot!("destroy_backup_there", destroy.complaints());
+    assert_eq!(std::fs::read_to_string(scene.path("backup.json")).expect("it is there"), "of yesterday");
+    assert_eq!(scene.sim.objects(ObjectKind::Monitor).len(), 2, "nothing is deleted");
+}
+
 #[tokio::test]
 async fn an_account_that_does_not_answer() {
     let scene = routed().await;
