@@ -256,7 +256,7 @@ impl<'a> Run<'a> {
     async fn update(&self, step: &Step, id: &str, body: &Value, what: What) -> Outcome {
         let body = self.body(step, body);
         match self.session.persist(|| self.session.client.update(objects(step.kind), id, &body)).await {
-            Ok(_) => Outcome::Done { what, id: id.to_owned() },
+            Ok(()) => Outcome::Done { what, id: id.to_owned() },
             Err(error) => error.into(),
         }
     }
