@@ -14,7 +14,7 @@ use crate::provision::route::Address;
 use crate::provision::template::{Scope, safe_text};
 
 /// What there is whatever the scope; the end is what the engine itself knows.
-const EVERYWHERE: [&str; 13] = [
+const EVERYWHERE: [&str; 12] = [
     "filter",
     "vars",
     "route",
@@ -26,7 +26,6 @@ const EVERYWHERE: [&str; 13] = [
     "link_logs",
     "range",
     "dict",
-    "namespace",
     "loop",
 ];
 

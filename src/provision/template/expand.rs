@@ -8,7 +8,7 @@ use crate::config::nearest;
 use crate::provision::template::header::Scope;
 use crate::provision::template::names::{Asked, Names};
 use crate::provision::template::pieces::Text;
-use crate::provision::template::render::{Faults, is_dynamic, said, sole_expression};
+use crate::provision::template::render::{Faults, is_dynamic, oversized, oversized_code, said, sole_expression};
 use crate::provision::template::{Template, context};
 
 const FOR: &str = "$for";
@@ -152,6 +152,10 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
                 |expression| Node::Expression { path: path.to_owned(), source: source.trim(), expression },
             );
         }
+        if let Some(message) = oversized(text) {
+            self.faults.add(path, message);
+            return Node::Plain(value.clone());
+        }
         match Text::new(self.engine, text) {
             Ok(text) => {
                 self.check_names(text.names(), path);
@@ -190,6 +194,10 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
     }
 
     fn expression(&mut self, source: &'t str, path: &str) -> Option<Asked<'e, 't>> {
+        if let Some(message) = oversized_code(source) {
+            self.faults.add(path, message);
+            return None;
+        }
         match Asked::new(self.engine, source) {
             Ok(expression) => {
                 self.check_names(expression.names().to_vec(), path);

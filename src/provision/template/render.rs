@@ -9,6 +9,11 @@ use crate::config::Problem;
 /// Instructions and bytes that one string may cost: far more than any needs, far less than one would notice.
 const FUEL: u64 = 200_000;
 
+/// Characters of one expression or block, and blocks of one string: far more than any needs. For each operator and each
+/// branch the engine calls itself once more, and many thousands of them would use up the stack.
+const MAX_CODE: usize = 2_000;
+const MAX_BLOCKS: usize = 500;
+
 pub(super) const EXPRESSION: (&str, &str) = ("<<", ">>");
 pub(super) const BLOCK: (&str, &str) = ("<%", "%>");
 pub(super) const COMMENT: (&str, &str) = ("<#", "#>");
@@ -59,6 +64,8 @@ pub(in crate::provision) fn engine<'t>() -> Environment<'t> {
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| AutoEscape::None);
     engine.set_fuel(Some(FUEL));
+    // In a loop it can hold a list in a list in a list, until printing it uses up the stack.
+    engine.remove_global("namespace");
     // Errors then say which variable.
     engine.set_debug(true);
     engine
@@ -67,6 +74,53 @@ pub(in crate::provision) fn engine<'t>() -> Environment<'t> {
 /// Whether there is anything to render.
 pub(super) fn is_dynamic(text: &str) -> bool {
     [EXPRESSION.0, BLOCK.0, COMMENT.0].iter().any(|start| text.contains(start))
+}
+
+/// Why the engine is not given a text.
+pub(super) fn oversized(text: &str) -> Option<String> {
+    let mut rest = text;
+    let mut blocks = 0;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at..];
+        let begun = [EXPRESSION, BLOCK, COMMENT].into_iter().find(|(start, _)| rest.starts_with(start));
+        let Some((start, end)) = begun else {
+            rest = &rest[1..];
+            continue;
+        };
+        rest = &rest[start.len()..];
+        let length = if end == COMMENT.1 { rest.find(end) } else { end_of_code(rest, end) };
+        let (code, after) = rest.split_at(length.unwrap_or(rest.len()));
+        let too_long = oversized_code(code).filter(|_| end != COMMENT.1);
+        if too_long.is_some() {
+            return too_long;
+        }
+        blocks += usize::from(end == BLOCK.1);
+        rest = after;
+    }
+    (blocks > MAX_BLOCKS).then(|| format!("holds {blocks} blocks; at most {MAX_BLOCKS} are taken"))
+}
+
+/// Why the engine is not given the inside of an expression or a block.
+pub(super) fn oversized_code(code: &str) -> Option<String> {
+    let length = code.chars().count();
+    (length > MAX_CODE)
+        .then(|| format!("one expression or block has {length} characters; at most {MAX_CODE} are taken, so split it"))
+}
+
+/// Where `end` stands outside of quotes.
+fn end_of_code(code: &str, end: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut chars = code.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match quote {
+            Some(_) if c == '\\' => drop(chars.next()),
+            Some(open) if c == open => quote = None,
+            None if code[at..].starts_with(end) => return Some(at),
+            None if matches!(c, '"' | '\'') => quote = Some(c),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The expression of a string that is exactly one.

@@ -162,3 +162,92 @@ fn what_cannot_be_read_is_not_taken_for_nothing() {
     let error = load(folder.path()).unwrap_err();
     assert!(error.contains("monitors: cannot be read: Not a directory"), "{error}");
 }
+
+/// Operators at the limit, in a thread with the stack that a worker has.
+#[test]
+fn no_template_uses_up_the_stack() {
+    let nested = |open: &str, middle: &str, close: &str| {
+        let times = 1_900 / (open.len() + close.len());
+        format!("{}{middle}{}", open.repeat(times), close.repeat(times))
+    };
+    let mut texts: Vec<String> = [
+        ("", "1", "+1"),
+        ("", "1", "-1"),
+        ("", "1", "~1"),
+        ("", "1", "**1"),
+        ("", "1", " and 1"),
+        ("", "1", " if 1"),
+        ("", "1", " if 1 else 1"),
+        ("", "1", "<1"),
+        ("", "1", "|abs"),
+        ("", "1", " is odd"),
+        ("", "settings", ".a"),
+        ("", "settings", "[0]"),
+        ("", "settings", "[:]"),
+        ("", "settings", "()"),
+        ("-", "1", ""),
+        ("not ", "1", ""),
+        ("(", "1", ")"),
+        ("[", "1", "]"),
+        ("{1:", "1", "}"),
+    ]
+    .into_iter()
+    .flat_map(|(open, middle, close)| {
+        let code = nested(open, middle, close);
+        [format!("<< {code} >>"), format!("x << {code} >>"), format!("<% if {code} %><% endif %>")]
+    })
+    .collect();
+    texts.push(format!("<% if 1 %>{}<% endif %>", "<% elif 1 %>".repeat(490)));
+    texts.push("<% macro f(x) %><< f([x]) >><% endmacro %><< f(1) >>".to_owned());
+    texts.push(
+        "<% set x = namespace(v=0) %><% for i in range(9000) %><% set x.v = [x.v] %><% endfor %><< x.v >>".into(),
+    );
+    let files: Vec<(String, String)> = texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| {
+            (format!("monitors/a{at}.json"), json!({"ddsync": {}, "name": "x", "message": text}).to_string())
+        })
+        .collect();
+    let read_all = move || {
+        let mut rendered = 0;
+        for (file, text) in &files {
+            let Ok(templates) = read(&[(file, text)], &[]) else { continue };
+            rendered += 1;
+            let mut faults = Faults::new(file);
+            Compiled::new(&engine(), &templates.used[0], &mut faults).render(&context(&json!({})), &mut faults);
+        }
+        rendered
+    };
+    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(read_all).unwrap();
+    // The engine itself refuses so many brackets, and an `if` in an `if`; `namespace` it does not have.
+    assert_eq!(thread.join().unwrap(), texts.len() - 9 - 2 - 1);
+}
+
+#[test]
+fn what_would_use_up_the_stack_is_refused_with_its_place() {
+    let sum = format!("1{}", "+1".repeat(1_000));
+    let quoted = format!("'>>' ~ {sum}");
+    let branches = format!("<% if 1 %>{}<% endif %>", "<% elif 1 %>".repeat(499));
+    let fine = format!("<# {sum} #> << '\\'>>' >> {} << 1 >>", "text ".repeat(1_000));
+    let body = json!({
+        "ddsync": {"scope": "global", "when": sum},
+        "name": format!("<< {sum} >>"),
+        "a": format!("x << 1 >><%- if {sum} -%><% endif %>"),
+        "b": format!("x << {quoted} >>"),
+        "c": branches,
+        "d": [{"$for": format!("x in {sum}")}, {"$when": sum}],
+        "e": fine,
+        "f": format!("<< {sum}"),
+    });
+    insta::assert_snapshot!(problems(&[("monitors/deep.json", &body.to_string())]), @r"
+    monitors/deep.json: ddsync.when: one expression or block has 2001 characters; at most 2000 are taken, so split it
+    monitors/deep.json: a: one expression or block has 2008 characters; at most 2000 are taken, so split it
+    monitors/deep.json: b: one expression or block has 2010 characters; at most 2000 are taken, so split it
+    monitors/deep.json: c: holds 501 blocks; at most 500 are taken
+    monitors/deep.json: d[0].$for: one expression or block has 2001 characters; at most 2000 are taken, so split it
+    monitors/deep.json: d[1].$when: one expression or block has 2001 characters; at most 2000 are taken, so split it
+    monitors/deep.json: f: one expression or block has 2002 characters; at most 2000 are taken, so split it
+    monitors/deep.json: name: one expression or block has 2003 characters; at most 2000 are taken, so split it
+    ");
+}
