@@ -12,6 +12,7 @@ pub mod import;
 pub mod lint;
 pub mod object;
 pub mod plan;
+mod read;
 pub mod route;
 pub mod sample;
 pub mod template;

@@ -11,8 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+use crate::provision::read;
+
 /// A file of another version is not read.
 const VERSION: u32 = 1;
+
+/// Some thousand large dashboards.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What the file held.
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -37,7 +42,7 @@ struct Entry<Body> {
 impl Cache {
     /// What the file holds; nothing when it cannot be read.
     pub(super) fn read(path: &Path) -> Self {
-        let cache = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Self>(&text).ok());
+        let cache = read::bounded(path, MAX_BYTES).ok().and_then(|text| serde_json::from_slice::<Self>(&text).ok());
         cache.filter(|cache| cache.version == VERSION).unwrap_or_default()
     }
 
@@ -116,5 +121,8 @@ mod tests {
             assert_eq!(Cache::read(&path), Cache::default(), "{text}");
         }
         assert_eq!(Cache::read(folder.path()), Cache::default());
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_eq!(Cache::read(&pipe), Cache::default());
     }
 }

@@ -12,6 +12,7 @@ use crate::config::{Problem, Problems};
 use crate::provision::compare::SERVERS;
 use crate::provision::import::verbatim;
 use crate::provision::object::{Kind, Mark};
+use crate::provision::read;
 use crate::provision::template::header::{HEADER, Header};
 use crate::provision::template::parse::parse;
 use crate::provision::template::render::{Faults, join_block_lines};
@@ -19,6 +20,9 @@ use crate::provision::template::{Compiled, Template, engine};
 
 static DASHBOARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dashboards");
 static MONITORS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/monitors");
+
+/// The largest dashboards have some hundred kilobytes.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 const ENDS: [&str; 3] = ["yaml", "yml", "json"];
 
@@ -161,7 +165,9 @@ fn folder(dir: &Path) -> Result<Vec<Source>, Problems> {
         paths.sort();
         for path in paths.into_iter().filter(|path| is_template(path)) {
             let file = path.display().to_string();
-            match std::fs::read_to_string(&path) {
+            let text = read::bounded(&path, MAX_BYTES)
+                .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8")));
+            match text {
                 Ok(text) => sources.push(Source { kind, file, text }),
                 Err(error) => problems.push(problem(&file, None, format!("cannot be read: {error}"))),
             }

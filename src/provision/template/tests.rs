@@ -158,6 +158,18 @@ fn what_cannot_be_read_is_not_taken_for_nothing() {
     assert!(load(folder.path()).is_ok(), "a folder without templates");
     let error = load(&folder.path().join("mistyped")).unwrap_err();
     assert!(error.contains("mistyped: cannot be read: No such file"), "{error}");
+    let large = folder.path().join("dashboards/large.json");
+    std::fs::create_dir(large.parent().unwrap()).unwrap();
+    std::fs::write(&large, "x".repeat(4_194_305)).unwrap();
+    let error = load(folder.path()).unwrap_err();
+    assert!(error.ends_with("dashboards/large.json: cannot be read: it is larger than 4194304 bytes"), "{error}");
+    std::fs::write(&large, b"\xff").unwrap();
+    let error = load(folder.path()).unwrap_err();
+    assert!(error.ends_with("dashboards/large.json: cannot be read: it is not UTF-8"), "{error}");
+    std::fs::remove_file(&large).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&large).status().unwrap().success());
+    let error = load(folder.path()).unwrap_err();
+    assert!(error.ends_with("dashboards/large.json: cannot be read: it is no regular file"), "{error}");
     std::fs::write(folder.path().join("monitors"), "no folder").unwrap();
     let error = load(folder.path()).unwrap_err();
     assert!(error.contains("monitors: cannot be read: Not a directory"), "{error}");
