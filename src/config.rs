@@ -43,6 +43,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use datadog::is_known_site;
 pub(crate) use echo::nearest;
 pub use load::{Loaded, load, read};
 pub use problem::{Problem, Problems};

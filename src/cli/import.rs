@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use reqwest::Url;
 
 use super::apply::{approve, carry_out, tell};
 use super::objects::{KindArg, PlanOptions, Work};
 use super::{CommandError, ConfigArgs, Outcome, print};
+use crate::config::is_known_site;
 use crate::config::settings::{self, Settings};
 use crate::provision::apply::{Options, fetch, wanted};
 use crate::provision::import::{template, yaml};
@@ -43,7 +45,7 @@ pub(super) struct ImportArgs {
 
 pub(super) async fn run(args: &ImportArgs, verbose: u8) -> Outcome {
     let work = Work::open(&args.config.config, verbose)?;
-    let (kind, id) = named(&args.object, args.kind.map(KindArg::kind))?;
+    let (kind, id) = named(&args.object, args.kind.map(KindArg::kind), &work.session.settings.datadog.site)?;
     let spinner = print::spinner("reading from Datadog");
     let live = fetch(&work.datadog(), kind, &id).await;
     spinner.finish_and_clear();
@@ -63,7 +65,7 @@ pub(super) async fn run(args: &ImportArgs, verbose: u8) -> Outcome {
     }
     let key = args.key.clone().unwrap_or_else(|| slug(kind.title(&live.body)));
     if args.adopt {
-        approve(args.auto_approve, &format!("Let ddsync keep {kind} {id} as the template {key} says?"))?;
+        approve(args.auto_approve, &question(&live, &key))?;
     }
     let path = write(&work.session.settings, kind, &key, &text)?;
     let written = format!("{kind} {id} is the template {}", path.display());
@@ -84,6 +86,12 @@ pub(super) async fn run(args: &ImportArgs, verbose: u8) -> Outcome {
         take_back(&work, kind, &id, &path).await;
     }
     Ok(u8::from(tell(&report?)))
+}
+
+fn question(live: &Live, key: &str) -> String {
+    let Live { kind, id, body, .. } = live;
+    let title = print::printable(kind.title(body));
+    format!("Let ddsync keep {kind} {id}, \"{title}\", as the template {key} says?")
 }
 
 /// Deletes the template of an object that did not become ours: with it there, the next apply would make a second one. An
@@ -125,8 +133,8 @@ fn taken_over(work: &Work, key: &str, live: &Live) -> Result<Step, CommandError>
 }
 
 /// The kind and the id in an address, or of an id: a dashboard's is three groups of letters and digits, a monitor's a
-/// number, an SLO's 32 hexadecimal digits.
-fn named(object: &str, kind: Option<Kind>) -> Result<(Kind, String), CommandError> {
+/// number, an SLO's 32 hexadecimal digits. An address has to be one of `site`: elsewhere the id is another object's.
+fn named(object: &str, kind: Option<Kind>, site: &str) -> Result<(Kind, String), CommandError> {
     let part = |after: &str| {
         let (_, rest) = object.split_once(after)?;
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).unwrap_or(rest.len());
@@ -139,6 +147,12 @@ fn named(object: &str, kind: Option<Kind>) -> Result<(Kind, String), CommandErro
         (Kind::Monitor, "/monitors/"),
     ];
     let found = addressed.into_iter().find_map(|(kind, after)| Some((kind, part(after)?)));
+    if let Some(host) = found.as_ref().and_then(|_| host(object)).filter(|host| !is_of_site(host, site)) {
+        return Err(CommandError::Failed(format!(
+            "that address is one of {}, and `datadog.site` is {site}: take the address from there, or give the id alone",
+            print::printable(&host)
+        )));
+    }
     let of_id = || {
         let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
         let groups: Vec<&str> = object.split('-').collect();
@@ -158,6 +172,22 @@ fn named(object: &str, kind: Option<Kind>) -> Result<(Kind, String), CommandErro
             print::printable(object)
         ))
     })
+}
+
+/// The host of an address, with or without `https://`; `None` when it is a path alone.
+fn host(address: &str) -> Option<String> {
+    if address.starts_with('/') {
+        return None;
+    }
+    let whole = if address.contains("://") { address.to_owned() } else { format!("https://{address}") };
+    // What is no address is of no site.
+    Some(Url::parse(&whole).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default())
+}
+
+/// Whether people look at objects of `site` there: `app.datadoghq.eu`, `us3.datadoghq.com`, or a name of one's own before.
+fn is_of_site(host: &str, site: &str) -> bool {
+    let own = host.strip_suffix(site).and_then(|rest| rest.strip_suffix('.'));
+    host == site || (own.is_some_and(|name| !name.contains('.')) && !is_known_site(host))
 }
 
 /// A template's key out of a title.
@@ -211,22 +241,61 @@ mod tests {
 
     #[test]
     fn an_address_and_an_id_tell_what_they_are() {
-        let is = |text: &str, kind, id: &str| assert_eq!(named(text, None).unwrap(), (kind, id.to_owned()), "{text}");
+        let site = "datadoghq.com";
+        let is =
+            |text: &str, kind, id: &str| assert_eq!(named(text, None, site).unwrap(), (kind, id.to_owned()), "{text}");
         is("https://app.datadoghq.com/dashboard/abc-def-ghi/our-lease?from=1", Kind::Dashboard, "abc-def-ghi");
-        is("https://app.datadoghq.eu/monitors/12345", Kind::Monitor, "12345");
+        is("app.datadoghq.com/monitors/12345", Kind::Monitor, "12345");
+        is("/monitors/12345", Kind::Monitor, "12345");
         is(
-            "https://us3.datadoghq.com/slo?slo_id=0123456789abcdef0123456789abcdef&tab=x",
+            "https://acme.datadoghq.com/slo?slo_id=0123456789abcdef0123456789abcdef&tab=x",
             Kind::Slo,
             "0123456789abcdef0123456789abcdef",
         );
         is("abc-def-ghi", Kind::Dashboard, "abc-def-ghi");
         is("12345", Kind::Monitor, "12345");
         is("0123456789abcdef0123456789abcdef", Kind::Slo, "0123456789abcdef0123456789abcdef");
-        assert_eq!(named("whatever", Some(Kind::Slo)).unwrap(), (Kind::Slo, "whatever".to_owned()));
+        assert_eq!(named("whatever", Some(Kind::Slo), site).unwrap(), (Kind::Slo, "whatever".to_owned()));
         for text in ["", "whatever", "../../v1/user", "https://app.datadoghq.com/logs"] {
-            assert!(named(text, None).is_err(), "{text}");
+            assert!(named(text, None, site).is_err(), "{text}");
         }
-        assert!(named("a/../b", Some(Kind::Slo)).is_err());
+        assert!(named("a/../b", Some(Kind::Slo), site).is_err());
+    }
+
+    #[test]
+    fn an_address_elsewhere_names_another_object() {
+        let refused = |host: &str, site: &str| {
+            named(&format!("https://{host}/dashboard/abc-def-ghi"), None, site).err().map(|error| error.to_string())
+        };
+        for (host, site) in [
+            ("us3.datadoghq.com", "us3.datadoghq.com"),
+            ("acme.us3.datadoghq.com", "us3.datadoghq.com"),
+            ("APP.datadoghq.eu", "datadoghq.eu"),
+            ("x@app.datadoghq.eu:443", "datadoghq.eu"),
+        ] {
+            assert_eq!(refused(host, site), None, "{host}");
+        }
+        for host in [
+            "evil.example",
+            "us3.datadoghq.com",
+            "app.datadoghq.eu",
+            "evildatadoghq.com",
+            "datadoghq.com.evil.example",
+            "app.datadoghq.com@evil.example",
+            "evil.example/https://app.datadoghq.com",
+            "evil.example\\.datadoghq.com",
+        ] {
+            let told = refused(host, "datadoghq.com").unwrap_or_default();
+            assert!(told.contains("and `datadog.site` is datadoghq.com"), "{host}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_over_is_named_with_its_title() {
+        let body = serde_json::json!({ "id": 5, "name": "Errors\u{1b}[2J" });
+        let live = Live::new(Kind::Monitor, body).unwrap();
+        let asked = "Let ddsync keep monitor 5, \"Errors\u{fffd}[2J\", as the template errors says?";
+        assert_eq!(question(&live, "errors"), asked);
     }
 
     #[test]

@@ -29,6 +29,11 @@ const SITES: &[&str] = &[
 
 const KEYS: &[&str] = &["site", "base_url", "api_key_file", "app_key_file", "compression", "tags", "deadline"];
 
+/// Whether that is a site of Datadog's.
+pub(crate) fn is_known_site(name: &str) -> bool {
+    SITES.contains(&name)
+}
+
 pub(super) fn read(root: &Section<'_>, folder: &Path, env: &Environment, findings: &mut Findings) -> Datadog {
     let section = root.section("datadog", KEYS, findings);
     let site = site(&section, env, findings);
