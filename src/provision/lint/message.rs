@@ -23,8 +23,29 @@ const VARIABLES: [&str; 14] = [
     "warn_recovery_threshold",
     "warn_threshold",
 ];
+/// What it fills in besides for an alert on an SLO.
+/// <https://docs.datadoghq.com/monitors/types/slo/#notifications>
+const OF_SLO: &str = "timeframe";
+/// And for one on how fast its budget burns, which has no `{{value}}`.
+const OF_BURN_RATE: [&str; 2] = ["long_window_burn_rate", "short_window_burn_rate"];
 /// Functions, which take the name of a variable.
 const FUNCTIONS: [&str; 3] = ["eval", "local_time", "urlencode"];
+
+/// What kind of monitor a text is of, as far as its variables depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watches {
+    ErrorBudget,
+    BurnRate,
+    Other,
+}
+
+/// What the query of a monitor lets its texts say.
+#[derive(Clone, Copy)]
+pub(super) struct Says<'q> {
+    /// Its tag keys; `None` when not known.
+    pub(super) groups: Option<&'q BTreeSet<String>>,
+    pub(super) watches: Watches,
+}
 
 /// A state of a monitor, or the way back from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,12 +221,11 @@ fn always_told(tokens: &[Token<'_>]) -> Option<bool> {
     Some(told)
 }
 
-/// Looks at braces, blocks and variables of one text, and tells its parts when those can be told. `groups` are the tag
-/// keys of the query; `None` when not known.
+/// Looks at braces, blocks and variables of one text, and tells its parts when those can be told.
 pub(super) fn check_text<'t>(
     text: &'t str,
     place: &str,
-    groups: Option<&BTreeSet<String>>,
+    says: Says<'_>,
     about: &mut About<'_>,
 ) -> Option<Vec<Token<'t>>> {
     let tokens = match tokens(text) {
@@ -222,14 +242,14 @@ pub(super) fn check_text<'t>(
     for token in &tokens {
         match token {
             Token::Open(Block { name: "is_match" | "is_exact_match", arguments, .. }) => {
-                variable(first_quoted(arguments), place, groups, about);
+                variable(first_quoted(arguments), place, says, about);
             }
             Token::Variable(inside) => match inside.split_once(char::is_whitespace) {
                 Some((function, arguments)) if FUNCTIONS.contains(&function) && function != "eval" => {
-                    variable(first_quoted(arguments), place, groups, about);
+                    variable(first_quoted(arguments), place, says, about);
                 }
                 Some((function, _)) if FUNCTIONS.contains(&function) => {}
-                _ => variable(inside, place, groups, about),
+                _ => variable(inside, place, says, about),
             },
             Token::Text(_) | Token::Open(_) | Token::Close(_) => {}
         }
@@ -243,11 +263,18 @@ fn first_quoted(arguments: &str) -> &str {
     quoted('"').or_else(|| quoted('\'')).unwrap_or_else(|| arguments.split_whitespace().next().unwrap_or_default())
 }
 
-fn variable(name: &str, place: &str, groups: Option<&BTreeSet<String>>, about: &mut About<'_>) {
+fn variable(name: &str, place: &str, says: Says<'_>, about: &mut About<'_>) {
     // A key with a dot in it stands in brackets.
     let key = name.strip_suffix(".name").map(|key| key.trim_start_matches('[').trim_end_matches(']'));
+    let Says { groups, watches } = says;
     match (key, groups) {
+        (None, _) if name == "value" && watches == Watches::BurnRate => {
+            let message = "`{{value}}` stays empty, since a burn rate has none; write `{{long_window_burn_rate}}`";
+            about.found(Rule::Variable, place, message);
+        }
         (None, _) if VARIABLES.contains(&name) => {}
+        (None, _) if name == OF_SLO && watches != Watches::Other => {}
+        (None, _) if OF_BURN_RATE.contains(&name) && watches == Watches::BurnRate => {}
         (None, _) => {
             let message = format!("`{{{{{name}}}}}` is nothing that Datadog is known to fill in; take it away");
             about.found(Rule::Variable, place, message);

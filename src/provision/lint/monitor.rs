@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{About, Metrics, Rule, message, series, text};
+use super::message::{self, Says, Watches};
+use super::{About, Metrics, Rule, series, text};
 use crate::query::{Comparator, Fold, MonitorQuery, parse_monitor};
 
 /// What Datadog advises for the slowest integrations, seconds: longer helps nobody.
@@ -40,7 +41,12 @@ pub(super) fn check(body: &Value, metrics: &Metrics, about: &mut About<'_>) {
             check_thresholds(options, comparator, threshold, about);
         }
     }
-    check_message(body, options, unit.as_deref(), groups.as_ref(), about);
+    let watches = match &query {
+        Some(MonitorQuery::ErrorBudget { .. }) => Watches::ErrorBudget,
+        Some(MonitorQuery::BurnRate { .. }) => Watches::BurnRate,
+        _ => Watches::Other,
+    };
+    check_message(body, options, unit.as_deref(), Says { groups: groups.as_ref(), watches }, about);
     let priority = body.get("priority").and_then(Value::as_u64);
     if !priority.is_some_and(|priority| (HIGHEST_PRIORITY..=LOWEST_PRIORITY).contains(&priority)) {
         about.found(Rule::Priority, "priority", "says nothing; set it from 1 (wake somebody) to 5");
@@ -51,17 +57,11 @@ pub(super) fn check(body: &Value, metrics: &Metrics, about: &mut About<'_>) {
     }
 }
 
-fn check_message(
-    body: &Value,
-    options: &Value,
-    unit: Option<&str>,
-    groups: Option<&BTreeSet<String>>,
-    about: &mut About<'_>,
-) {
-    message::check_text(text(body, "name"), "name", groups, about);
-    message::check_text(text(options, "escalation_message"), "options.escalation_message", groups, about);
+fn check_message(body: &Value, options: &Value, unit: Option<&str>, says: Says<'_>, about: &mut About<'_>) {
+    message::check_text(text(body, "name"), "name", says, about);
+    message::check_text(text(options, "escalation_message"), "options.escalation_message", says, about);
     let message = text(body, "message");
-    if let Some(tokens) = message::check_text(message, "message", groups, about) {
+    if let Some(tokens) = message::check_text(message, "message", says, about) {
         let on_missing_data = text(options, "on_missing_data") == "show_and_notify_no_data"
             || options.get("notify_no_data").and_then(Value::as_bool) == Some(true);
         message::check_handles(&tokens, on_missing_data, about);

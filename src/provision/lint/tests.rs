@@ -139,6 +139,31 @@ fn other_variables_are_datadogs() {
 }
 
 #[test]
+fn variables_of_an_slo_alert_are_its_own() {
+    let nothing = |name: &str| {
+        format!(
+            "warning message: `{{{{{name}}}}}` is nothing that Datadog is known to fill in; take it away [variable]"
+        )
+    };
+    let of = |query: &str, text: &str| {
+        let text = format!("{text} Runbook: look @slack-docs");
+        let options = json!({"thresholds": {"critical": 3}});
+        said(Kind::Monitor, json!({"query": query, "message": text, "priority": 1, "options": options}))
+    };
+    let burn = r#"burn_rate("a").over("30d").long_window("1h").short_window("5m") > 3"#;
+    let budget = r#"error_budget("a").over("30d") > 3"#;
+    assert_eq!(of(burn, "{{timeframe}} {{long_window_burn_rate}} {{short_window_burn_rate}}"), FINE);
+    assert_eq!(
+        of(burn, "{{value}}"),
+        ["warning message: `{{value}}` stays empty, since a burn rate has none; write `{{long_window_burn_rate}}` \
+          [variable]"]
+    );
+    assert_eq!(of(budget, "{{timeframe}} {{value}}"), FINE);
+    assert_eq!(of(budget, "{{long_window_burn_rate}}"), [nothing("long_window_burn_rate")]);
+    assert_eq!(message("{{timeframe}}"), [nothing("timeframe")]);
+}
+
+#[test]
 fn somebody_is_told() {
     let nobody = "warning message: nobody is told; name a route in `routes`, or put `<< notify >>` in it [no-handle]";
     assert_eq!(changed("/message", json!("Runbook: look, or write to jo@example.com")), [nobody]);
