@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::provision::object::{Desired, Identity, Kind};
 
+mod burn;
 mod dashboard;
 mod known;
 mod message;
@@ -108,6 +109,8 @@ pub enum Rule {
     DataSource,
     /// An SLO counts.
     SloCount,
+    /// An alert on an SLO fits that SLO.
+    SloAlert,
     /// An object is there once.
     Duplicate,
     /// One key is one template.
@@ -118,7 +121,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Braces,
         Self::Block,
         Self::GroupVariable,
@@ -136,6 +139,7 @@ impl Rule {
         Self::Unit,
         Self::DataSource,
         Self::SloCount,
+        Self::SloAlert,
         Self::Duplicate,
         Self::SharedKey,
         Self::Query,
@@ -162,6 +166,7 @@ impl Rule {
             Self::Unit => "unit",
             Self::DataSource => "data-source",
             Self::SloCount => "slo-count",
+            Self::SloAlert => "slo-alert",
             Self::Duplicate => "duplicate",
             Self::SharedKey => "shared-key",
             Self::Query => "query",
@@ -191,6 +196,7 @@ impl Rule {
             | Self::Tag
             | Self::DataSource
             | Self::SloCount
+            | Self::SloAlert
             | Self::Duplicate => Level::Error,
         }
     }
@@ -209,6 +215,7 @@ pub fn lint(objects: &[Desired], metrics: &Metrics) -> Vec<Finding> {
     let mut seen = BTreeMap::new();
     let mut keys: BTreeMap<&str, Kind> = BTreeMap::new();
     let mut boards: BTreeMap<&str, dashboard::Seen<'_>> = BTreeMap::new();
+    let slos = burn::slos(objects);
     for Desired { kind, identity, body } in objects {
         let mut about = About { kind: *kind, identity, findings: Vec::new() };
         let times = seen.entry((kind, identity)).or_insert(0);
@@ -224,7 +231,7 @@ pub fn lint(objects: &[Desired], metrics: &Metrics) -> Vec<Finding> {
             about.found(Rule::SharedKey, kind.title_key(), message);
         }
         match kind {
-            Kind::Monitor => monitor::check(body, metrics, &mut about),
+            Kind::Monitor => monitor::check(body, metrics, &slos, &mut about),
             Kind::Slo => slo::check(body, metrics, &mut about),
             Kind::Dashboard => {
                 let seen = boards.entry(&identity.template).or_default();

@@ -1,11 +1,11 @@
 //! Monitors.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::message::{self, Says, Watches};
-use super::{About, Metrics, Rule, series, text};
+use super::{About, Metrics, Rule, burn, series, text};
 use crate::query::{Comparator, Fold, MonitorQuery, parse_monitor};
 
 /// What Datadog advises for the slowest integrations, seconds: longer helps nobody.
@@ -15,7 +15,7 @@ const HIGHEST_PRIORITY: u64 = 1;
 const LOWEST_PRIORITY: u64 = 5;
 const RUNBOOK: &str = "Runbook:";
 
-pub(super) fn check(body: &Value, metrics: &Metrics, about: &mut About<'_>) {
+pub(super) fn check(body: &Value, metrics: &Metrics, slos: &BTreeMap<String, &Value>, about: &mut About<'_>) {
     let query = match parse_monitor(text(body, "query")) {
         Ok(query) => Some(query),
         Err(unchecked) => {
@@ -37,6 +37,7 @@ pub(super) fn check(body: &Value, metrics: &Metrics, about: &mut About<'_>) {
             groups = Some(expr.group_by().into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
             check_delay(options, expr.metrics().into_iter().filter_map(|name| metrics.get(name)), metrics, about);
         }
+        burn::check(query, slos, about);
         if let Some((comparator, threshold)) = query.condition() {
             check_thresholds(options, comparator, threshold, about);
         }

@@ -437,6 +437,33 @@ fn an_slo_counts() {
 }
 
 #[test]
+fn an_alert_on_an_slo_fits_the_slo() {
+    let slo = object(Kind::Slo, json!({"type": "monitor", "thresholds": [{"timeframe": "30d", "target": 90}]}));
+    let id = crate::provision::object::reference(Kind::Slo, &slo.identity);
+    let of = |over: &str, threshold: f64| {
+        let query =
+            format!("burn_rate(\"{id}\").over(\"{over}\").long_window(\"1h\").short_window(\"5m\") > {threshold}");
+        let options = json!({"thresholds": {"critical": threshold}});
+        let body = json!({"query": query, "message": "Runbook: look @slack-docs", "priority": 1, "options": options});
+        let identity = Identity::new("alert", Subject::Global);
+        let found = lint(&[Desired { kind: Kind::Monitor, identity, body }, slo.clone()], &metrics());
+        found.iter().map(|f| format!("{} {}: {} [{}]", f.level, f.place, f.message, f.rule)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("30d", 10.0), FINE);
+    assert_eq!(
+        of("30d", 14.4),
+        [
+            "error query: waits for 14.4, and with a target of 90 % nothing burns faster than 10.0, so Datadog refuses it; \
+          set it below that [slo-alert]"
+        ]
+    );
+    assert_eq!(
+        of("7d", 2.0),
+        ["error query: is over 7d, and its SLO has a target for 30d; take one of those [slo-alert]"]
+    );
+}
+
+#[test]
 fn an_object_stands_once_and_a_key_is_one_template() {
     let note = || object(Kind::Dashboard, json!({"widgets": []}));
     let message = |objects: &[Desired]| lint(objects, &metrics()).iter().map(ToString::to_string).collect::<Vec<_>>();

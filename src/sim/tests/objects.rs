@@ -82,6 +82,25 @@ async fn a_monitor_that_was_renamed_or_deleted_has_no_twin() {
 }
 
 #[tokio::test]
+async fn a_burn_rate_that_no_failure_reaches_is_refused() {
+    let caller = Caller::new().await;
+    let count = "sum:a{*}.as_count()";
+    let thresholds = json!([{"timeframe": "30d", "target": 90}]);
+    let query = json!({"numerator": count, "denominator": count});
+    let slo = json!({"type": "metric", "name": "a", "query": query, "thresholds": thresholds});
+    let id = caller.sim.create_by_hand(ObjectKind::Slo, slo).unwrap();
+    let alert = |rate: f64| {
+        let query = format!("burn_rate(\"{id}\").over(\"30d\").long_window(\"1h\").short_window(\"5m\") > {rate}");
+        let monitor = json!({"type": "slo alert", "name": "burns", "query": query, "message": ""});
+        caller.sim.create_by_hand(ObjectKind::Monitor, monitor)
+    };
+    let said = alert(14.4).unwrap_err();
+    assert!(said.contains("Alert threshold (14.4) must be in range 0 to 10.0 for burn rate alerts"), "{said}");
+    alert(10.0).unwrap();
+    caller.sim.stop().await;
+}
+
+#[tokio::test]
 async fn over_the_limit_is_429_and_changes_nothing() {
     let options = Options { rate_limit: RateLimit { requests: 2, seconds: 10 }, ..Options::default() };
     let caller = Caller::with(options).await;

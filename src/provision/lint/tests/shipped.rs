@@ -102,8 +102,18 @@ fn described(endpoint: &world::Endpoint) -> Endpoint {
 }
 
 fn rendered(templates: &Templates) -> Vec<Desired> {
+    rendered_with(templates, &settings())
+}
+
+/// The settings with more under `templates.variables` for every pipeline.
+fn settings_with(variables: &str) -> Settings {
+    let configuration = CONFIGURATION.replace("{expect", &format!("{{{variables}, expect"));
+    crate::config::read(&configuration, "ddsync.yaml", &Environment::new()).unwrap().settings
+}
+
+fn rendered_with(templates: &Templates, settings: &Settings) -> Vec<Desired> {
     let (pipelines, resources) = company();
-    desired(templates, &pipelines, &resources, &settings()).unwrap().objects
+    desired(templates, &pipelines, &resources, settings).unwrap().objects
 }
 
 fn shipped() -> Templates {
@@ -140,6 +150,21 @@ fn only_the_heartbeat_alerts_when_data_is_missing_and_only_production_pages() {
         assert!(message.contains("@slack-ml"), "{identity}");
         if identity.template == "endpoint-state" {
             assert_eq!(body["priority"], if production { 1 } else { 3 }, "{identity}");
+        }
+    }
+}
+
+/// Datadog refuses a burn rate that even a failure of everything does not reach.
+#[test]
+fn the_burn_rate_follows_the_target_of_the_slo() {
+    for (target, fast, slow) in [("99", 14.4, 3.0), ("90", 9.0, 3.0), ("50", 1.8, 1.8)] {
+        let objects = rendered_with(&shipped(), &settings_with(&format!("success_target: {target}")));
+        assert_eq!(faults(&objects), FINE);
+        for (key, rate) in [("slo-burn-fast", fast), ("slo-burn-slow", slow)] {
+            let alert = objects.iter().find(|object| object.identity.template == key).unwrap();
+            assert_eq!(alert.body["options"]["thresholds"]["critical"].as_f64(), Some(rate), "{key} for {target} %");
+            let hours = format!(" times it lasts {:.0} hours.", 720.0 / rate);
+            assert!(text(&alert.body, "message").contains(&hours), "{hours}");
         }
     }
 }

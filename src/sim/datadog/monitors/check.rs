@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::super::{
     Refused,
     objects::{ObjectKind, Objects},
+    slos,
 };
 use crate::query::{Comparator, MonitorQuery, parse_monitor};
 
@@ -58,6 +59,7 @@ pub(super) fn check(fields: &Map<String, Value>, objects: &Objects) -> Result<Op
     if family(kind) != Some(check_references(&query, objects)?) {
         return Err(invalid("it is not one of this type"));
     }
+    check_burn_rate(&query, objects)?;
     if let Some((comparator, threshold)) = query.condition() {
         check_thresholds(options.get("thresholds"), comparator, threshold)?;
     }
@@ -81,6 +83,18 @@ fn check_references(query: &MonitorQuery, objects: &Objects) -> Result<&'static 
             if found { Ok("composite") } else { Err(Refused::bad("Some monitor IDs are invalid")) }
         }
     }
+}
+
+/// <https://github.com/DataDog/terraform-provider-datadog/issues/1093>
+fn check_burn_rate(query: &MonitorQuery, objects: &Objects) -> Result<(), Refused> {
+    let MonitorQuery::BurnRate { slo, over_days, threshold, .. } = query else { return Ok(()) };
+    let budget = objects.get(ObjectKind::Slo, slo).and_then(|slo| slos::budget(slo, *over_days));
+    // What is left of a percentage is not exact in binary.
+    let Some(most) = budget.map(|budget| (1e6 / budget).round() / 1e6).filter(|most| threshold > most) else {
+        return Ok(());
+    };
+    let range = format!("must be in range 0 to {most:.1} for burn rate alerts (max threshold = 1/1-slo target).");
+    Err(Refused::bad(format!("Alert threshold ({threshold}) {range}")))
 }
 
 fn check_thresholds(thresholds: Option<&Value>, comparator: Comparator, threshold: f64) -> Result<(), Refused> {
