@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ddsync::query::parse_monitor;
+use ddsync::query::{MonitorQuery, parse_monitor};
 use serde_json::Value;
 
 use super::{templates, whole};
@@ -81,8 +81,8 @@ fn said(text: &str) -> [&str; 2] {
 }
 
 /// What is missing in what is shown of a monitor that speaks. `stages` are the words of which one tells the stage; none
-/// for what watches us.
-fn lacking(text: &str, stages: &[&str]) -> Vec<&'static str> {
+/// for what watches us. `since` ends the line that says since when.
+fn lacking(text: &str, stages: &[&str], since: &str) -> Vec<&'static str> {
     let mut lacking = Vec::new();
     let mut needs = |holds: bool, what| {
         if !holds {
@@ -92,7 +92,9 @@ fn lacking(text: &str, stages: &[&str]) -> Vec<&'static str> {
     let [first, second] = said(text);
     needs(first.ends_with('.') && first.len() > 30, "what happened, in the first line");
     needs(stages.is_empty() || stages.iter().any(|stage| first.contains(stage)), "the stage");
-    needs(second == "Since first_triggered_at UTC.", "since when, in the second");
+    let tells = ["Alerting", "Warning"].map(|state| second.starts_with(&format!("{state} since "))).contains(&true);
+    needs(tells && second.contains("_triggered_at UTC") && second.ends_with(since), "since when, in the second");
+    needs(is_tidy(text), "its empty lines in their places");
     let Some([causes, look, runbook]) = under_titles(text) else {
         needs(false, "a title");
         return lacking;
@@ -105,6 +107,43 @@ fn lacking(text: &str, stages: &[&str]) -> Vec<&'static str> {
     needs(stages.is_empty() || look.iter().any(log), "a link to the log group");
     needs(text.trim_end().lines().last().is_some_and(|line| line.starts_with('@')), "who is told");
     lacking
+}
+
+/// Parts stand apart by one empty line, and none is before the first.
+fn is_tidy(text: &str) -> bool {
+    !text.starts_with('\n') && !text.contains("\n\n\n")
+}
+
+/// What is missing in what is shown once it is over, or is there and of no use then.
+fn lacking_at_its_end(text: &str) -> Vec<&'static str> {
+    let [first, second] = said(text);
+    let all = [
+        (first.ends_with('.') && !first.starts_with("It "), "what is fine again, in the first line of its end"),
+        (
+            second.starts_with("It ") && second.ends_with("alerted at first_triggered_at UTC."),
+            "when it alerted, in the second line of its end",
+        ),
+        (is_tidy(text), "its empty lines in their places at its end"),
+        (
+            !TITLES.into_iter().any(|title| title != "Look at:" && text.contains(title)),
+            "an end without causes and steps",
+        ),
+        (text.contains("\n\nLook at:\n"), "a link at its end"),
+        (text.trim_end().lines().last().is_some_and(|line| line.starts_with('@')), "who is told of its end"),
+    ];
+    all.into_iter().filter(|(holds, _)| !holds).map(|(_, what)| what).collect()
+}
+
+/// How the line ends that says since when: how far back the monitor looks, from when the data is there.
+fn since(query: &MonitorQuery, body: &Value) -> String {
+    match query {
+        MonitorQuery::Metric { window_seconds, .. } => {
+            let delay = body["options"]["evaluation_delay"].as_u64().unwrap_or_default();
+            format!(" {} minutes before.", (window_seconds + delay) / 60)
+        }
+        MonitorQuery::BurnRate { long_window_seconds: 3_600, .. } => ", for what failed in the hour before.".to_owned(),
+        _ => ", for what failed in the day before.".to_owned(),
+    }
 }
 
 /// What is odd about how often a monitor speaks, and how long it waits.
@@ -141,6 +180,8 @@ async fn every_message_says_what_happened_where_and_what_to_do() {
     scene.config.push_str(SETTINGS);
     let plan = scene.run(&["plan", "--json", "--kind", "monitor"]).await;
     assert_eq!(plan.code, Some(0), "{}", plan.whole());
+    // Two that are read whole.
+    let mut woken = Vec::new();
     // Of each template one example.
     let (mut wrong, mut made) = (BTreeMap::new(), BTreeSet::new());
     let plan = plan.json();
@@ -163,14 +204,36 @@ async fn every_message_says_what_happened_where_and_what_to_do() {
                 false if named.is_empty() => vec!["clause-tagger", "reader", "router", "scan", "ocr"],
                 false => named,
             };
-            let text = shown(message, occasion, &group);
-            wrong.extend(lacking(&text, &stages).into_iter().map(|what| (format!("{key} lacks {what}"), text.clone())));
-            let over = shown(message, "is_recovery", &group);
-            if said(&over)[0] == said(&text)[0] || !said(&over)[0].ends_with('.') {
-                wrong.insert(format!("{key} says nothing when it is over"), over);
+            let since = since(&query, body);
+            let mut occasions = vec![occasion];
+            if !body["options"]["thresholds"]["warning"].is_null() {
+                occasions.push("is_warning");
             }
+            if ["oldest-request-age/pipeline/lease/data_prod", "slo-burn-fast/pipeline/lease/data_prod"]
+                .contains(&identity)
+                && group.get("stage.name").is_none_or(|stage| stage == "page-split")
+            {
+                let all = occasions.iter().chain(&["is_recovery"]);
+                woken.extend(all.map(|occasion| format!("# {occasion}\n{}", shown(message, occasion, &group))));
+            }
+            for occasion in occasions {
+                let text = shown(message, occasion, &group);
+                let lacking = lacking(&text, &stages, &since).into_iter();
+                wrong.extend(lacking.map(|what| (format!("{key} lacks {what}: {occasion}"), text.clone())));
+                // A warning names both limits and wakes nobody.
+                let [first, second] = said(&text);
+                let calm = first.contains(" warn, ") && second.starts_with("Warning ") && !text.contains("@pagerduty");
+                if occasion == "is_warning" && !calm {
+                    wrong.insert(format!("{key} warns as if it alerted"), text);
+                }
+            }
+            let over = shown(message, "is_recovery", &group);
+            wrong.extend(
+                lacking_at_its_end(&over).into_iter().map(|what| (format!("{key} lacks {what}"), over.clone())),
+            );
         }
     }
+    insta::assert_snapshot!("woken", woken.join("\n"));
     assert!(made.iter().eq(templates("monitors").keys()), "there is one of {made:?}");
     let wrong: Vec<String> = wrong.into_iter().map(|(what, text)| format!("{what}:\n{text}")).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -110,7 +110,9 @@ fn no_hostile_tag_is_a_handle_and_the_routes_are() {
         let wanted = world(&text, "endpoint").wanted(&templates, &settings(ROUTES));
         let mut all = Vec::new();
         wanted.objects.iter().for_each(|object| texts(&object.body, &mut all));
-        let words = all.iter().flat_map(|text| text.split_whitespace()).filter(|word| word.contains('@'));
+        // A block of a message ends a word as white space does.
+        let ends = |c: char| c.is_whitespace() || "{}".contains(c);
+        let words = all.iter().flat_map(|text| text.split(ends)).filter(|word| word.contains('@'));
         let handles: BTreeSet<&str> = words.collect();
         let known: BTreeSet<&str> = ["@slack-ml", "@pagerduty-ml"].into();
         assert_eq!(handles, known, "{text}");
