@@ -154,6 +154,48 @@ fn only_the_heartbeat_alerts_when_data_is_missing_and_only_production_pages() {
     }
 }
 
+/// A dashboard colours what a monitor alerts on, so both read one variable.
+#[test]
+fn dashboards_follow_the_limits_of_monitors() {
+    let variables = "max_age_seconds: 601, max_freshness_seconds: 602, cold_start_minutes: 33, max_failure_percent: 44, \
+                     min_coverage_percent: 55, max_error_percent: 66";
+    let objects = rendered_with(&shipped(), &settings_with(variables));
+    let drawn = |key: &str| -> String {
+        let boards = objects.iter().filter(|object| object.kind == Kind::Dashboard && object.identity.template == key);
+        boards.map(|board| board.body.to_string()).collect()
+    };
+    let (whole, fleet) = (drawn("pipeline"), drawn("fleet"));
+    for part in
+        ["\"y = 601\"", "\"y = 602\"", "\"value\":601", "\"value\":200", "\"value\":33", "\"value\":56", "\"value\":34"]
+    {
+        assert!(whole.contains(part), "{part}");
+    }
+    for part in ["\"y = 55\"", "\"value\":55", "\"value\":601", "\"value\":200", "\"value\":33"] {
+        assert!(fleet.contains(part), "{part}");
+    }
+    assert!(!whole.contains("900") && !fleet.contains("900"));
+}
+
+#[test]
+fn a_variable_means_the_same_in_every_template() {
+    let templates = shipped();
+    let mut seen = std::collections::BTreeMap::new();
+    for template in templates.iter() {
+        for (name, variable) in &template.header.variables {
+            let said = format!("{:?} {:?} {:?}", variable.default, variable.min, variable.max);
+            let first = seen.entry(name).or_insert_with(|| said.clone());
+            assert_eq!(*first, said, "{name} in {}", template.file);
+        }
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_stage_is_a_quantity() {
+    for Desired { identity, body, .. } in rendered(&shipped()).iter().filter(|object| object.kind == Kind::Dashboard) {
+        assert!(!body.to_string().contains("mlpipeline.pipeline.bottleneck"), "{identity}");
+    }
+}
+
 /// Datadog refuses a burn rate that even a failure of everything does not reach.
 #[test]
 fn the_burn_rate_follows_the_target_of_the_slo() {
