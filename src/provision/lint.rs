@@ -16,6 +16,7 @@ mod dashboard;
 mod known;
 mod message;
 mod monitor;
+mod options;
 mod series;
 mod slo;
 
@@ -97,6 +98,8 @@ pub enum Rule {
     EvaluationDelay,
     /// Missing data is dealt with in one way.
     MissingData,
+    /// Datadog takes the other options of a monitor.
+    Options,
     /// The metric exists.
     Metric,
     /// Counts are counted and gauges are not.
@@ -107,6 +110,10 @@ pub enum Rule {
     Unit,
     /// A widget shows something.
     DataSource,
+    /// A widget says what it shows.
+    Title,
+    /// A widget can be drawn as it says.
+    Display,
     /// An SLO counts.
     SloCount,
     /// An alert on an SLO fits that SLO.
@@ -121,7 +128,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Braces,
         Self::Block,
         Self::GroupVariable,
@@ -133,11 +140,14 @@ impl Rule {
         Self::Threshold,
         Self::EvaluationDelay,
         Self::MissingData,
+        Self::Options,
         Self::Metric,
         Self::MetricType,
         Self::Tag,
         Self::Unit,
         Self::DataSource,
+        Self::Title,
+        Self::Display,
         Self::SloCount,
         Self::SloAlert,
         Self::Duplicate,
@@ -160,11 +170,14 @@ impl Rule {
             Self::Threshold => "threshold",
             Self::EvaluationDelay => "evaluation-delay",
             Self::MissingData => "missing-data",
+            Self::Options => "options",
             Self::Metric => "metric",
             Self::MetricType => "metric-type",
             Self::Tag => "tag",
             Self::Unit => "unit",
             Self::DataSource => "data-source",
+            Self::Title => "title",
+            Self::Display => "display",
             Self::SloCount => "slo-count",
             Self::SloAlert => "slo-alert",
             Self::Duplicate => "duplicate",
@@ -183,6 +196,7 @@ impl Rule {
             | Self::Priority
             | Self::EvaluationDelay
             | Self::Unit
+            | Self::Title
             | Self::SharedKey => Level::Warning,
             Self::Query => Level::NotChecked,
             Self::Braces
@@ -191,10 +205,12 @@ impl Rule {
             | Self::RecoveryHandle
             | Self::Threshold
             | Self::MissingData
+            | Self::Options
             | Self::Metric
             | Self::MetricType
             | Self::Tag
             | Self::DataSource
+            | Self::Display
             | Self::SloCount
             | Self::SloAlert
             | Self::Duplicate => Level::Error,

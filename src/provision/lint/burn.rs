@@ -14,12 +14,18 @@ pub(super) fn slos(objects: &[Desired]) -> BTreeMap<String, &Value> {
     slos.map(|Desired { kind, identity, body }| (reference(*kind, identity), body)).collect()
 }
 
-/// Compares the query with its SLO, as far as that is known.
+/// Looks at the windows, and compares the query with its SLO as far as that is known.
 pub(super) fn check(query: &MonitorQuery, slos: &BTreeMap<String, &Value>, about: &mut About<'_>) {
     let (MonitorQuery::BurnRate { slo, over_days, .. } | MonitorQuery::ErrorBudget { slo, over_days, .. }) = query
     else {
         return;
     };
+    if let MonitorQuery::BurnRate { long_window_seconds: long, short_window_seconds: short, .. } = query
+        && short >= long
+    {
+        let message = "its short window has to be shorter than the long one; take a twelfth of that";
+        about.found(Rule::SloAlert, "query", message);
+    }
     let Some(objectives) = slos.get(slo).and_then(|slo| slo.get("thresholds")).and_then(Value::as_array) else {
         return;
     };

@@ -37,9 +37,16 @@ const WITH_KEY: [(&str, &str); 6] = [
 /// Widgets that show themselves.
 const PLAIN: [&str; 4] = ["free_text", "iframe", "image", "note"];
 
+/// What a timeseries is drawn with.
+const DISPLAY_TYPES: [&str; 4] = ["area", "bars", "line", "overlay"];
+/// Columns of a dashboard whose widgets stand in a grid.
+const COLUMNS: u64 = 12;
+
 /// What a dashboard's queries are read with.
 struct Board<'s, 'b> {
     metrics: &'s Metrics,
+    /// Widgets stand where their pixels say, not in a grid.
+    free: bool,
     seen: &'s mut Seen<'b>,
 }
 
@@ -60,12 +67,15 @@ pub(super) fn check<'b>(body: &'b Value, metrics: &Metrics, seen: &mut Seen<'b>,
     if seen.variables != variables {
         *seen = Seen { variables, ..Seen::default() };
     }
-    Board { metrics, seen }.widgets(body, "", about);
+    Board { metrics, free: text(body, "layout_type") == "free", seen }.widgets(body, "", about);
 }
 
 impl<'b> Board<'_, 'b> {
     fn widgets(&mut self, holder: &'b Value, place: &str, about: &mut About<'_>) {
         for (index, widget) in list(holder, "widgets").iter().enumerate() {
+            if !self.free {
+                check_width(widget, &format!("{place}widgets[{index}].layout"), about);
+            }
             let place = format!("{place}widgets[{index}].definition");
             self.widget(widget.get("definition").unwrap_or(&Value::Null), place, about);
         }
@@ -73,6 +83,11 @@ impl<'b> Board<'_, 'b> {
 
     fn widget(&mut self, definition: &'b Value, place: String, about: &mut About<'_>) {
         let kind = text(definition, "type");
+        let titled =
+            WITH_REQUESTS.contains(&kind) || WITH_KEY.iter().any(|(known, _)| *known == kind) || kind == "group";
+        if titled && text(definition, "title").is_empty() {
+            about.found(Rule::Title, &place, format!("a widget `{kind}` without a title; say what it shows"));
+        }
         if kind == "group" || kind == "powerpack" {
             if list(definition, "widgets").is_empty() && kind == "group" {
                 about.found(Rule::DataSource, &place, "a group without widgets; put some in, or take it away");
@@ -116,6 +131,12 @@ impl<'b> Board<'_, 'b> {
         }
         let mut axes: [BTreeSet<String>; 2] = [BTreeSet::new(), BTreeSet::new()];
         for (index, request) in requests.iter().enumerate() {
+            let drawn = text(request, "display_type");
+            if kind == "timeseries" && !drawn.is_empty() && !DISPLAY_TYPES.contains(&drawn) {
+                let place = format!("{place}.requests[{index}].display_type");
+                let known = DISPLAY_TYPES.map(|known| format!("`{known}`")).join(", ");
+                about.found(Rule::Display, &place, format!("there is no `{drawn}`; write one of {known}"));
+            }
             let right = request.get("on_right_yaxis").and_then(Value::as_bool) == Some(true);
             let units = self.request(request, &format!("{place}.requests[{index}]"), about);
             axes[usize::from(right)].extend(units);
@@ -182,6 +203,16 @@ impl<'b> Board<'_, 'b> {
         let prefix = |name: &str| self.seen.variables.get(name).map(|&key| key.to_owned());
         series::check(&expr, place, self.metrics, &prefix, about);
         Some(expr)
+    }
+}
+
+fn check_width(widget: &Value, place: &str, about: &mut About<'_>) {
+    let of = |key: &str| widget.get("layout").and_then(|layout| layout.get(key)).and_then(Value::as_u64);
+    let Some(width) = of("width") else { return };
+    let x = of("x").unwrap_or(0);
+    if x + width > COLUMNS {
+        let message = format!("ends at column {}, and there are {COLUMNS}; make it narrower", x + width);
+        about.found(Rule::Display, place, message);
     }
 }
 

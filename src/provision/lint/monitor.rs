@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::message::{self, Says, Watches};
-use super::{About, Metrics, Rule, burn, series, text};
+use super::{About, Level, Metrics, Rule, burn, options, series, text};
 use crate::query::{Comparator, Fold, MonitorQuery, parse_monitor};
 
 /// What Datadog advises for the slowest integrations, seconds: longer helps nobody.
@@ -48,13 +48,21 @@ pub(super) fn check(body: &Value, metrics: &Metrics, slos: &BTreeMap<String, &Va
         _ => Watches::Other,
     };
     check_message(body, options, unit.as_deref(), Says { groups: groups.as_ref(), watches }, about);
-    let priority = body.get("priority").and_then(Value::as_u64);
-    if !priority.is_some_and(|priority| (HIGHEST_PRIORITY..=LOWEST_PRIORITY).contains(&priority)) {
-        about.found(Rule::Priority, "priority", "says nothing; set it from 1 (wake somebody) to 5");
-    }
+    check_priority(body.get("priority").unwrap_or(&Value::Null), about);
+    options::check(options, query.as_ref(), about);
     if options.get("on_missing_data").is_some() && options.get("notify_no_data").is_some() {
         let message = "`on_missing_data` and `notify_no_data` exclude each other; take the latter away";
         about.found(Rule::MissingData, "options.notify_no_data", message);
+    }
+}
+
+fn check_priority(priority: &Value, about: &mut About<'_>) {
+    let range = format!("{HIGHEST_PRIORITY} (wake somebody) to {LOWEST_PRIORITY}");
+    if priority.is_null() {
+        about.found(Rule::Priority, "priority", format!("says nothing; set it from {range}"));
+    } else if !priority.as_u64().is_some_and(|priority| (HIGHEST_PRIORITY..=LOWEST_PRIORITY).contains(&priority)) {
+        let message = format!("is {priority}, which Datadog refuses; set it from {range}");
+        about.push(Rule::Priority, Level::Error, "priority", message);
     }
 }
 

@@ -54,7 +54,9 @@ fn query(text: &str) -> Vec<String> {
     changed("/query", json!(format!("max(last_10m):{text} > 900")))
 }
 
-fn dashboard(definition: Value) -> Vec<String> {
+fn dashboard(mut definition: Value) -> Vec<String> {
+    let fields = definition.as_object_mut().unwrap();
+    fields.entry("title").or_insert_with(|| json!("what it shows"));
     let variables = json!([{"name": "pipeline", "prefix": "pipeline"}, {"name": "stage", "prefix": "stage"}]);
     let mut body = json!({"template_variables": variables, "widgets": [{}]});
     body["widgets"][0]["definition"] = definition;
@@ -204,10 +206,16 @@ fn a_message_says_what_to_do() {
 
 #[test]
 fn a_monitor_has_a_priority() {
-    for value in [json!(null), json!(0), json!(6), json!("1")] {
+    assert_eq!(
+        changed("/priority", json!(null)),
+        ["warning priority: says nothing; set it from 1 (wake somebody) to 5 [priority]"]
+    );
+    for value in [json!(0), json!(9), json!("1")] {
         assert_eq!(
-            changed("/priority", value),
-            ["warning priority: says nothing; set it from 1 (wake somebody) to 5 [priority]"]
+            changed("/priority", value.clone()),
+            [format!(
+                "error priority: is {value}, which Datadog refuses; set it from 1 (wake somebody) to 5 [priority]"
+            )]
         );
     }
 }
@@ -418,7 +426,7 @@ fn a_widget_shows_something() {
             ".requests[0].queries[0]: say `data_source: metrics`",
         ),
         (
-            json!({"type": "group", "widgets": [{"definition": {"type": "slo"}}]}),
+            json!({"type": "group", "widgets": [{"definition": {"type": "slo", "title": "a"}}]}),
             ".widgets[0].definition: a widget `slo` without `slo_id` shows nothing; set it",
         ),
     ] {
@@ -434,6 +442,56 @@ fn an_slo_counts() {
         ["error query.numerator: an SLO counts; write `mlpipeline.endpoint.invocations.sum.as_count()` [slo-count]"]
     );
     assert_eq!(said(Kind::Slo, json!({"type": "monitor", "monitor_ids": [1]})), FINE);
+}
+
+#[test]
+fn datadog_takes_the_options() {
+    let mut body = monitor();
+    let options = json!({
+        "new_group_delay": 60, "new_host_delay": 300, "timeout_h": 25, "renotify_statuses": ["alert", "warning", "no data"],
+        "renotify_intervall": 60,
+    });
+    body["options"].as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    insta::assert_snapshot!(said(Kind::Monitor, body).join("\n"), @r#"
+    not checked options.renotify_intervall: `renotify_intervall` is an option that is not known [options]
+    error options.new_host_delay: excludes `new_group_delay`, and Datadog refuses both; take it away [options]
+    error options.timeout_h: is 25, and Datadog takes at most 24 hours; lower it [options]
+    error options.renotify_statuses: "warning" is no status; write some of `alert`, `warn`, `no data` [options]
+    "#);
+    let options =
+        json!({"new_group_delay": 60, "new_host_delay": null, "timeout_h": 24, "renotify_statuses": ["warn"]});
+    let mut body = monitor();
+    body["options"].as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    assert_eq!(said(Kind::Monitor, body), FINE);
+}
+
+#[test]
+fn an_slo_alert_has_two_windows_and_no_delay() {
+    let query = r#"burn_rate("a").over("30d").long_window("1h").short_window("1h") > 3"#;
+    let options = json!({"thresholds": {"critical": 3}, "evaluation_delay": 300});
+    let body = json!({"query": query, "message": "Runbook: look @slack-docs", "priority": 1, "options": options});
+    insta::assert_snapshot!(said(Kind::Monitor, body).join("\n"), @r"
+    error query: its short window has to be shorter than the long one; take a twelfth of that [slo-alert]
+    warning options.evaluation_delay: does nothing for an alert on an SLO; take it away [evaluation-delay]
+    ");
+}
+
+#[test]
+fn a_widget_has_a_title_and_a_place() {
+    let requests = json!([{"q": "max:mlpipeline.endpoint.backlog.max{*}", "display_type": "lines"}]);
+    let widget = json!({
+        "layout": {"x": 8, "y": 0, "width": 6, "height": 2},
+        "definition": {"type": "timeseries", "requests": requests},
+    });
+    let mut body = json!({"layout_type": "ordered", "widgets": [widget]});
+    insta::assert_snapshot!(said(Kind::Dashboard, body.clone()).join("\n"), @r"
+    error widgets[0].layout: ends at column 14, and there are 12; make it narrower [display]
+    warning widgets[0].definition: a widget `timeseries` without a title; say what it shows [title]
+    error widgets[0].definition.requests[0].display_type: there is no `lines`; write one of `area`, `bars`, `line`, `overlay` [display]
+    ");
+    body["layout_type"] = json!("free");
+    body["widgets"][0]["definition"] = json!({"type": "note", "content": "a"});
+    assert_eq!(said(Kind::Dashboard, body), FINE);
 }
 
 #[test]
