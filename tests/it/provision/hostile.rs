@@ -140,6 +140,7 @@ fn check_scope(mark: &Mark, expr: &Expr, given: &Given) {
                 (Subject::Digest(_), "pipeline" | "shared_by") => pipelines.contains(value),
                 (Subject::Digest(_), "environment") => environments.contains(value),
                 (Subject::Pipeline { .. } | Subject::Digest(_), "stage") => stages.contains(value),
+                (Subject::Pipeline { .. } | Subject::Digest(_), "status") => value == "rollingback",
                 (Subject::Global, "budget") => true,
                 _ => false,
             };
