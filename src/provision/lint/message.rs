@@ -28,6 +28,9 @@ const VARIABLES: [&str; 14] = [
 const OF_SLO: &str = "timeframe";
 /// And for one on how fast its budget burns, which has no `{{value}}`.
 const OF_BURN_RATE: [&str; 2] = ["long_window_burn_rate", "short_window_burn_rate"];
+/// How the value is written, so that its unit is kept.
+/// <https://docs.datadoghq.com/monitors/guide/template-variable-evaluation/>
+const VALUES: [&str; 3] = ["{{value}}", "{{eval \"int(value)\"}}", "{{eval \"round(value)\"}}"];
 /// Functions, which take the name of a variable.
 const FUNCTIONS: [&str; 3] = ["eval", "local_time", "urlencode"];
 
@@ -313,9 +316,9 @@ pub(super) fn check_handles(tokens: &[Token<'_>], on_missing_data: bool, about: 
     }
 }
 
-/// The word after each `{{value}}`, which should be its unit.
+/// The word after each value, whole or with its decimals, which should be its unit.
 pub(super) fn units(text: &str) -> Vec<&str> {
-    let after = text.split("{{value}}").skip(1).map(|rest| rest.trim_start_matches(' '));
+    let after = VALUES.iter().flat_map(|value| text.split(value).skip(1)).map(|rest| rest.trim_start_matches(' '));
     let end = |rest: &str| rest.find(|c: char| !(c.is_alphanumeric() || c == '%' || c == '$')).unwrap_or(rest.len());
     after.map(|rest| &rest[..end(rest)]).collect()
 }

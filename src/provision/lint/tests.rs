@@ -385,6 +385,8 @@ fn a_message_names_the_unit_of_the_query() {
         ["warning message: `{{value}} minutes`: the query gives second; write that, or convert it [unit]"]
     );
     assert_eq!(message("{{value}} seconds, that is {{value}} too many"), FINE);
+    assert_eq!(message("{{eval \"int(value)\"}} s"), FINE);
+    assert_eq!(message("{{eval \"int(value)\"}} minutes").len(), 1);
 }
 
 #[test]
