@@ -49,12 +49,12 @@ fn same_content(at: &Place<'_>, desired: &Value, live: &Value) -> bool {
 }
 
 /// What an item is known by: a widget by type and title, a variable, a query or a preset by its name, a threshold by
-/// its timeframe.
+/// its timeframe, a conditional format, of which Datadog keeps no order, by its colours.
 fn name(item: &Value) -> Option<(&str, &str)> {
     let text = |key: &str| item.get(key).and_then(Value::as_str);
     match item.get("definition") {
         Some(definition) => Some((widget_type(item)?, definition.get("title")?.as_str().filter(|t| !t.is_empty())?)),
-        None => Some(("", text("name").or_else(|| text("timeframe"))?)),
+        None => Some(("", text("name").or_else(|| text("timeframe")).or_else(|| text("palette"))?)),
     }
 }
 
