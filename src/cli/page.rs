@@ -6,12 +6,16 @@ use clap::{Args, Subcommand};
 use super::apply::approve;
 use super::objects::Work;
 use super::{CommandError, ConfigArgs, Outcome, print};
-use crate::provision::apply::{PageTest, Patience, Seen, Shown, cleanup, page_test};
+use crate::agent::Shutdown;
+use crate::provision::apply::{PageTest, Patience, Seen, Shown, cleanup, page_test, sweep};
 use crate::provision::route::{Owner, address, choose};
 
 /// A monitor is evaluated every minute, some time after the point.
 const PATIENCE: Patience =
     Patience { alert: TimeDelta::minutes(6), recovery: TimeDelta::minutes(8), poll: TimeDelta::seconds(10) };
+
+/// No test lasts longer: what is older has been killed.
+const LONGEST: TimeDelta = TimeDelta::minutes(16);
 
 #[derive(Debug, Args)]
 pub(super) struct PageArgs {
@@ -67,16 +71,21 @@ pub(super) async fn run(args: &PageArgs, verbose: u8) -> Outcome {
     let test = PageTest {
         route: address.route.clone(),
         handles: address.handles.clone(),
-        run: format!("{}-{}", now.timestamp(), std::process::id()),
+        run: PageTest::run(work.namespace(), now),
     };
     print::line(format_args!("route {}: {}", print::printable(&test.route), test.handles));
     approve(args.auto_approve, "Tell them, for some minutes?")?;
     let session = work.datadog();
-    let show = |shown: &Shown| print::line(format_args!("{}  {}", shown.at.format("%H:%M:%S"), words(&shown.seen)));
+    let stop = Shutdown::on_signals().map_err(|error| CommandError::Failed(format!("no signals: {error}")))?;
     let shown = tokio::select! {
-        shown = page_test(&session, &test, PATIENCE, &show) => shown,
-        _ = tokio::signal::ctrl_c() => {
-            let left = cleanup(&session, &test.run).await?;
+        shown = tried(&work, &test) => shown?,
+        () = stop.draining() => {
+            let left = tokio::select! {
+                left = cleanup(&session, &test.run) => left?,
+                () = stop.forced() => {
+                    return Err(CommandError::Failed("stopped; the monitor of this test may be left".to_owned()));
+                }
+            };
             return Err(CommandError::Failed(format!("stopped; {left} monitors of this test were deleted")));
         }
     };
@@ -87,6 +96,17 @@ pub(super) async fn run(args: &PageArgs, verbose: u8) -> Outcome {
         );
     }
     Ok(u8::from(failed))
+}
+
+/// Takes away what earlier tests have left, and carries out this one.
+async fn tried(work: &Work, test: &PageTest) -> Result<Vec<Shown>, CommandError> {
+    let session = work.datadog();
+    let left = sweep(&session, work.namespace(), &test.route, work.session.clock.now() - LONGEST).await?;
+    if left > 0 {
+        print::note(format_args!("removed what earlier tests have left: {left}"));
+    }
+    let show = |shown: &Shown| print::line(format_args!("{}  {}", shown.at.format("%H:%M:%S"), words(&shown.seen)));
+    Ok(page_test(&session, test, PATIENCE, &show).await)
 }
 
 fn words(seen: &Seen) -> String {

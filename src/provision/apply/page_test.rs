@@ -29,6 +29,14 @@ pub struct PageTest {
     pub run: String,
 }
 
+impl PageTest {
+    /// A name for a test that begins at `now`, by which [`sweep`] knows its age.
+    #[must_use]
+    pub fn run(namespace: &str, now: DateTime<Utc>) -> String {
+        format!("{namespace}-{}-{}", now.timestamp(), std::process::id())
+    }
+}
+
 /// How long is waited, in the time of the session's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -128,6 +136,35 @@ pub async fn cleanup(session: &Session<'_>, run: &str) -> Result<usize, SendErro
     Ok(deleted)
 }
 
+/// Deletes the monitors of tests of that namespace on that route that began before `end` and were killed, and says how
+/// many there were.
+///
+/// # Errors
+/// When one may be left.
+pub async fn sweep(
+    session: &Session<'_>,
+    namespace: &str,
+    route: &str,
+    end: DateTime<Utc>,
+) -> Result<usize, SendError> {
+    let route = tag("route", route);
+    let start = format!("{}-", tag(TAG, namespace));
+    let is_over = |tag: &Value| {
+        let run = tag.as_str().and_then(|tag| tag.strip_prefix(&start)?.split_once('-'));
+        let numbers = run.and_then(|(began, process)| Some((began.parse::<i64>().ok()?, process.parse::<u32>().ok()?)));
+        numbers.is_some_and(|(began, _)| began < end.timestamp())
+    };
+    let mut deleted = 0;
+    for monitor in session.persist(|| session.client.list_monitors(&route)).await? {
+        let tags = monitor["tags"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if tags.iter().any(|tag| *tag == route) && tags.iter().any(is_over) {
+            remove(session, &monitor["id"].to_string()).await?;
+            deleted += 1;
+        }
+    }
+    Ok(deleted)
+}
+
 async fn remove(session: &Session<'_>, id: &str) -> Result<(), SendError> {
     match session.persist(|| session.client.delete(Objects::Monitors, id, true)).await {
         Err(SendError::NotFound { .. }) => Ok(()),
@@ -196,7 +233,10 @@ fn monitor(test: &PageTest) -> Value {
              {{{{#is_recovery}}}}The test of route {name} is over.{{{{/is_recovery}}}}\n{handles}"
         ),
         "tags": [tag(TAG, &test.run), route],
-        "options": { "thresholds": { "critical": 1 }, "notify_no_data": false, "include_tags": false },
+        // In hours, and one is the least: should this program be killed, the page ends all the same.
+        "options": {
+            "thresholds": { "critical": 1 }, "notify_no_data": false, "include_tags": false, "timeout_h": 1,
+        },
     })
 }
 

@@ -1,6 +1,9 @@
 //! `ddsync page test`, with a clock that runs fast.
 
+use std::time::Duration;
+
 use ddsync::sim::{Fault, ObjectKind, Rule};
+use serde_json::json;
 
 use crate::scene::Scene;
 
@@ -53,4 +56,31 @@ async fn what_can_be_wrong_with_a_route() {
         "page_test_no_route",
         scene.run(&["page", "test", "--auto-approve", "--team", "docs"]).await.whole()
     );
+}
+
+/// A scheduler ends what it has begun with SIGTERM; with SIGKILL the next test tidies up.
+#[tokio::test]
+async fn a_test_that_is_stopped_leaves_no_monitor_in_alert() {
+    let mut scene = Scene::new().await;
+    scene.config.push_str(DOCS);
+    let run = scene.sim.clock().now().timestamp() - 3600;
+    let left = json!({
+        "name": "[test]", "type": "query alert", "query": "max(last_1m):max:ddsync.page_test{*} >= 1", "message": "@slack-docs",
+        "tags": [format!("ddsync_page_test:main-{run}-1"), "route:teams.docs"], "options": {"thresholds": {"critical": 1}},
+    });
+    let left = scene.sim.create_by_hand(ObjectKind::Monitor, left).expect("it is made");
+    let mut test = scene.start_heard(&["page", "test", "--auto-approve", "--team", "docs"]);
+    let process = test.id().expect("it runs").to_string();
+    let ids = || scene.sim.objects(ObjectKind::Monitor).iter().map(super::id).collect::<Vec<_>>();
+    while ids().is_empty() || ids().contains(&left) {
+        assert!(test.try_wait().expect("it is known").is_none(), "it has ended with {:?}", ids());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let killed = tokio::process::Command::new("kill").args(["-TERM", &process]).status().await.expect("kill runs");
+    assert!(killed.success());
+    let screen = scene.screen(&test.wait_with_output().await.expect("it ends"));
+    assert_eq!(ids(), [""; 0], "{}", screen.whole());
+    let first = screen.stdout.lines().nth(1);
+    assert_eq!(first, Some("removed what earlier tests have left: 1"));
+    insta::assert_snapshot!("page_test_stopped", screen.complaints());
 }

@@ -52,6 +52,7 @@ async fn the_message_has_the_handles_in_alert_and_recovery_and_the_route_cannot_
     assert!(!message.contains("@x") && message.ends_with("{{/is_recovery}}\n@pagerduty-Docs @slack-docs"), "{message}");
     assert_eq!(body["query"].as_str().unwrap().matches('{').count(), 1, "{body}");
     assert_eq!(Mark::read(Kind::Monitor, &body), None, "no plan deletes it");
+    assert_eq!(body["options"]["timeout_h"], 1, "it ends when nobody ends it");
 }
 
 #[tokio::test]
@@ -88,6 +89,28 @@ async fn an_interrupted_test_is_cleaned_up() {
     bench.there.put(Kind::Monitor, "7", &json!({ "name": "another", "tags": ["ddsync_page_test:r12"] }));
     assert_eq!(cleanup(&bench.session(), "r1").await.unwrap(), 1);
     assert_eq!(bench.there.count(Kind::Monitor), 1, "of another test");
+}
+
+#[tokio::test]
+async fn what_killed_tests_have_left_goes_and_nothing_else() {
+    let bench = Bench::new().await;
+    let at = |seconds| chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+    let left = PageTest::run("main", at(1_000));
+    let kept = [
+        ("young", PageTest::run("main", at(2_000)), "route:docs"),
+        ("of another route", left.clone(), "route:docs-2"),
+        ("of another namespace", PageTest::run("other", at(1_000)), "route:docs"),
+        ("of a namespace that begins so", PageTest::run("main-5", at(1_000)), "route:docs"),
+        ("no test", "main-yesterday".to_owned(), "route:docs"),
+    ];
+    for (id, (name, run, route)) in (1..).zip(&kept) {
+        let body = json!({ "name": name, "tags": [format!("ddsync_page_test:{run}"), route] });
+        bench.there.put(Kind::Monitor, &id.to_string(), &body);
+    }
+    bench.there.put(Kind::Monitor, "7", &json!({ "tags": [format!("ddsync_page_test:{left}"), "route:docs"] }));
+    assert_eq!(sweep(&bench.session(), "main", "Docs", at(2_000)).await.unwrap(), 1);
+    let names = bench.there.with(|shared| shared.objects.values().map(|body| body["name"].clone()).collect::<Vec<_>>());
+    assert_eq!(names, kept.map(|(name, ..)| json!(name)));
 }
 
 #[tokio::test]
