@@ -146,7 +146,7 @@ impl Work {
     }
 
     pub(super) fn datadog(&self) -> apply::Session<'_> {
-        apply::Session::new(&self.client, &self.session.settings.datadog, self.session.clock, WITHIN)
+        apply::Session::new(&self.client, &self.session.settings.datadog, self.session.clock, WITHIN).for_a_person()
     }
 
     pub(super) fn namespace(&self) -> &str {

@@ -4,6 +4,8 @@
 //! Endpoints <https://docs.datadoghq.com/api/latest/metrics/>, <https://docs.datadoghq.com/api/latest/authentication/>.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,6 +50,7 @@ pub struct Client {
     clock: Clock,
     skew: skew::Newest,
     limiter: limiter::Limiter,
+    answered: Arc<AtomicBool>,
 }
 
 /// No client can be made of these settings.
@@ -91,6 +94,7 @@ impl Client {
             clock: Clock::Real,
             skew: skew::Newest::default(),
             limiter: limiter::Limiter::default(),
+            answered: Arc::default(),
         })
     }
 
@@ -111,6 +115,12 @@ impl Client {
     #[must_use]
     pub fn skew_holds(&self) -> bool {
         self.skew().is_some_and(|skew| skew.holds(self.clock.now()))
+    }
+
+    /// Whether there has been any answer, a refusal included.
+    #[must_use]
+    pub fn has_been_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Whether what needs an application key can be used: all but series.
@@ -192,6 +202,7 @@ impl Client {
         let sent = self.clock.now();
         let mut response = request.send().await.map_err(unreachable)?;
         let received = self.clock.now();
+        self.answered.store(true, Ordering::Relaxed);
         let status = response.status().as_u16();
         let headers: HeaderMap = response.headers().clone();
         let mut body = Vec::new();

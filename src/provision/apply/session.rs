@@ -17,6 +17,9 @@ const MAX_BACK_OFF: TimeDelta = TimeDelta::seconds(30);
 /// Ends the attempts where a clock runs so fast that the deadline would not.
 const MAX_RETRIES: usize = 20;
 
+/// So many requests are sent for a person before it is told that nobody answers: most likely the address is wrong.
+const FIRST_ATTEMPTS: usize = 4;
+
 /// Whom we talk to, and until when. One request has the client's own time-out beside that.
 #[derive(Debug, Clone, Copy)]
 pub struct Session<'a> {
@@ -25,13 +28,20 @@ pub struct Session<'a> {
     pub(super) clock: Clock,
     deadline: Instant,
     within: Duration,
+    patient: bool,
 }
 
 impl<'a> Session<'a> {
     /// A session that ends `within` that time.
     #[must_use]
     pub fn new(client: &'a Client, settings: &'a Datadog, clock: Clock, within: Duration) -> Self {
-        Self { client, settings, clock, deadline: Instant::now() + within, within }
+        Self { client, settings, clock, deadline: Instant::now() + within, within, patient: true }
+    }
+
+    /// The same session for a person who waits: while there has been no answer at all, few attempts are made.
+    #[must_use]
+    pub fn for_a_person(self) -> Self {
+        Self { patient: false, ..self }
     }
 
     /// Sends again what may have failed for a moment: nothing but requests that are the same when they come twice.
@@ -39,11 +49,27 @@ impl<'a> Session<'a> {
     where
         F: Future<Output = Result<T, SendError>>,
     {
-        (|| self.once(send()))
+        let mut attempts = 0;
+        let sent = (|| self.once(send()))
             .retry(self.back_off())
             .when(SendError::is_retriable)
-            .adjust(|error, planned| self.pause(error, planned?))
-            .await
+            .adjust(|error, planned| {
+                attempts += 1;
+                let in_vain = attempts >= FIRST_ATTEMPTS && self.is_no_address(error);
+                if in_vain { None } else { self.pause(error, planned?) }
+            })
+            .await;
+        sent.map_err(|error| match error {
+            SendError::Unreachable { base_url, reason } if attempts == FIRST_ATTEMPTS && !self.patient => {
+                SendError::Unreachable { base_url, reason: format!("{reason}, {attempts} times of {attempts}") }
+            }
+            error => error,
+        })
+    }
+
+    /// Whether the error may be one of the address.
+    fn is_no_address(&self, error: &SendError) -> bool {
+        !self.patient && !self.client.has_been_answered() && matches!(error, SendError::Unreachable { .. })
     }
 
     /// One request, given up when time is up.

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::pretend::Fault;
 use super::*;
 
@@ -105,4 +108,41 @@ async fn a_dashboard_that_goes_meanwhile_is_gone() {
     let bench = fleet().await;
     bench.there.fault("GET dashboard/d3", 1, Fault::Refused(404));
     assert_eq!(bench.look().await.objects.len(), 99);
+}
+
+/// A server that answers the first so many connections and closes all others; how many there were.
+async fn silent_after(answered: usize) -> (String, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let counted = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&counted);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await.unwrap();
+            if counting.fetch_add(1, Ordering::Relaxed) < answered {
+                let answer = b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+                tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+            }
+        }
+    });
+    (url, counted)
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_answers_is_soon_told_to_a_person() {
+    let words = "4 times of 4; check `datadog.site`";
+    for (answered, for_a_person, attempts, told) in [(0, true, 4, true), (1, true, 21, false), (0, false, 21, false)] {
+        let mut bench = Bench::new().await;
+        let (url, count) = silent_after(answered).await;
+        bench.settings.base_url = url;
+        bench.client = Client::new(&bench.settings).unwrap().with_clock(CLOCK);
+        let session = if for_a_person { bench.session().for_a_person() } else { bench.session() };
+        for _ in 0..answered {
+            assert!(fetch(&session, Kind::Monitor, "1").await.unwrap().is_none());
+        }
+        let error = fetch(&session, Kind::Monitor, "1").await.unwrap_err();
+        assert_eq!(count.load(Ordering::Relaxed), answered + attempts, "{error}");
+        assert_eq!(error.to_string().contains(words), told, "{error}");
+    }
 }
