@@ -50,16 +50,16 @@ impl<'a> Session<'a> {
         F: Future<Output = Result<T, SendError>>,
     {
         let mut attempts = 0;
-        let sent = (|| self.once(send()))
+        let answer = (|| self.once(send()))
             .retry(self.back_off())
             .when(SendError::is_retriable)
             .adjust(|error, planned| {
                 attempts += 1;
-                let in_vain = attempts >= FIRST_ATTEMPTS && self.is_no_address(error);
+                let in_vain = attempts >= FIRST_ATTEMPTS && self.may_be_misaddressed(error);
                 if in_vain { None } else { self.pause(error, planned?) }
             })
             .await;
-        sent.map_err(|error| match error {
+        answer.map_err(|error| match error {
             SendError::Unreachable { base_url, reason } if attempts == FIRST_ATTEMPTS && !self.patient => {
                 SendError::Unreachable { base_url, reason: format!("{reason}, {attempts} times of {attempts}") }
             }
@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
     }
 
     /// Whether the error may be one of the address.
-    fn is_no_address(&self, error: &SendError) -> bool {
+    fn may_be_misaddressed(&self, error: &SendError) -> bool {
         !self.patient && !self.client.has_been_answered() && matches!(error, SendError::Unreachable { .. })
     }
 
