@@ -69,11 +69,15 @@ async fn a_test_that_is_stopped_leaves_no_monitor_in_alert() {
         "tags": [format!("ddsync_page_test:main-{run}-1"), "route:teams.docs"], "options": {"thresholds": {"critical": 1}},
     });
     let left = scene.sim.create_by_hand(ObjectKind::Monitor, left).expect("it is made");
+    // The pretend Datadog alerts at once; this keeps the test waiting for it.
+    scene.sim.faults().add(Rule::new("datadog", Fault::Slow(20_000)).on("get_monitor"));
     let mut test = scene.start_heard(&["page", "test", "--auto-approve", "--team", "docs"]);
     let process = test.id().expect("it runs").to_string();
     let ids = || scene.sim.objects(ObjectKind::Monitor).iter().map(super::id).collect::<Vec<_>>();
     while ids().is_empty() || ids().contains(&left) {
-        assert!(test.try_wait().expect("it is known").is_none(), "it has ended with {:?}", ids());
+        if test.try_wait().expect("it is known").is_some() {
+            panic!("it has ended: {}", scene.screen(&test.wait_with_output().await.expect("it ends")).whole());
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let killed = tokio::process::Command::new("kill").args(["-TERM", &process]).status().await.expect("kill runs");
