@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod declared;
+pub mod dora;
 pub mod pipeline;
 pub mod resource;
 pub mod series;
