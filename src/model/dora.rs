@@ -13,6 +13,8 @@ mod commits;
 mod deployment;
 mod evidence;
 mod id;
+mod ledger;
+mod pattern;
 mod rules;
 
 pub use commits::{Change, Changes, Comparison, Lead, LeadTime, NoLead, Question, Relation, Reverted};
@@ -22,4 +24,6 @@ pub use deployment::{
 };
 pub use evidence::{Evidence, Rule, Signal, SignalKind};
 pub use id::{Action, DeploymentId, MAX_ID, Unit, UnitKey};
+pub use ledger::{Fact, Ledger};
+pub use pattern::{Call, JOB_NAME, Pattern, TITLE};
 pub use rules::Rules;
