@@ -12,18 +12,31 @@
 mod commits;
 mod deployment;
 mod evidence;
+mod explain;
 mod id;
+mod judge;
 mod ledger;
+mod metrics;
 mod pattern;
+mod percentile;
+mod report;
 mod rules;
+mod timeline;
+mod trial;
 
-pub use commits::{Change, Changes, Comparison, Lead, LeadTime, NoLead, Question, Relation, Reverted};
+pub use commits::{Change, Changes, Comparison, Lead, LeadTime, NoLead, Question, Relation, Reverted, reverts};
 pub use deployment::{
     Attempt, AttemptState, Attribution, Commit, CommitSource, Deployment, Entry, Life, NoCommit, Origin, Run, RunState,
     Sent, Verdict, Word,
 };
 pub use evidence::{Evidence, Rule, Signal, SignalKind};
+pub use explain::{About, Reason};
 pub use id::{Action, DeploymentId, MAX_ID, Unit, UnitKey};
+pub use judge::{Judged, Recovery, Standing};
 pub use ledger::{Fact, Ledger};
+pub use metrics::{Durations, Frequency, LeadTimes, Metrics, Observation, Rate, Recoveries, Week, metrics};
 pub use pattern::{Call, JOB_NAME, Pattern, TITLE};
+pub use percentile::percentile;
+pub use report::{Honesty, Report, Window, report};
 pub use rules::Rules;
+pub use timeline::{Outcome, state};

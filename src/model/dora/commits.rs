@@ -72,6 +72,8 @@ pub enum NoLead {
     CommitUnknown,
     /// The previous deployment's commit is not known. Worked out here.
     PreviousUnknown,
+    /// It did not reach the environment, so it delivered nothing. Worked out here.
+    NotDeployed,
     /// Nobody has compared the two commits yet. Worked out here.
     NotAsked,
     /// One of the commits is no longer in the repository.
@@ -121,4 +123,18 @@ pub struct Question {
     pub base: String,
     /// Commit of this deployment.
     pub head: String,
+}
+
+/// What a commit takes back, by the words that git and GitHub write. `None` for a commit that takes nothing back.
+#[must_use]
+pub fn reverts(message: &str) -> Option<Reverted> {
+    let (first, rest) = message.split_once('\n').unwrap_or((message, ""));
+    let title =
+        first.trim().strip_prefix("Revert \"").and_then(|text| text.rfind('"').map(|end| text[..end].to_owned()));
+    let sha = rest
+        .split("This reverts commit ")
+        .nth(1)
+        .map(|text| text.chars().take_while(char::is_ascii_hexdigit).take(40).collect::<String>().to_ascii_lowercase());
+    let sha = sha.filter(|sha| sha.len() >= 7);
+    (title.is_some() || sha.is_some()).then_some(Reverted { sha, title })
 }

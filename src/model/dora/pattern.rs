@@ -4,7 +4,7 @@
 //! `{branch}` and `{version}`. It must fit the whole title. Titles are typed by people, so each part takes only what
 //! such an input can be, and a title that fits in two ways fits in none: nothing is guessed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -189,7 +189,7 @@ impl fmt::Display for Pattern {
 }
 
 /// In how many ways the rest of a title fits the rest of a pattern: 0, 1, or 2 for more. Remembered, so that a hostile
-/// title costs the square of its length and no more.
+/// title is tried once from each of its places and not in every combination of them.
 struct Ends<'a> {
     pattern: &'a Pattern,
     title: &'a str,
@@ -216,29 +216,45 @@ impl Ends<'_> {
     }
 
     /// Where the piece that begins at `at` may end.
-    fn candidates(&self, index: usize, at: usize) -> BTreeSet<usize> {
+    fn candidates(&self, index: usize, at: usize) -> Vec<usize> {
         let rest = self.title.get(at..).unwrap_or_default();
         match self.pattern.parts.get(index) {
-            None => BTreeSet::new(),
+            None => Vec::new(),
             Some(Piece::Text(text)) => rest.starts_with(text.as_str()).then_some(at + text.len()).into_iter().collect(),
             Some(Piece::Part(part)) => {
-                let ends: BTreeSet<usize> = match self.pattern.parts.get(index + 1) {
-                    Some(Piece::Text(next)) => rest.match_indices(next.as_str()).map(|(end, _)| end).collect(),
-                    _ => BTreeSet::from([rest.len()]),
+                let ends: Vec<usize> = match self.pattern.parts.get(index + 1) {
+                    Some(Piece::Text(next)) => {
+                        // Not `match_indices`: what is found may overlap.
+                        let ends = rest.char_indices().map(|(end, _)| end).take_while(|end| *end <= part.most());
+                        ends.filter(|end| rest[*end..].starts_with(next.as_str())).collect()
+                    }
+                    _ => vec![rest.len()],
                 };
-                ends.into_iter().filter(|end| part.takes(&rest[..*end])).map(|end| at + end).collect()
+                let takes = |end: &usize| *end <= part.most() && rest.get(..*end).is_some_and(|text| part.takes(text));
+                ends.into_iter().filter(takes).map(|end| at + end).collect()
             }
         }
     }
 }
 
 impl Part {
+    /// The longest text that it takes, in bytes: what GitHub, git and Datadog's tags allow, more or less.
+    const fn most(self) -> usize {
+        match self {
+            Self::Action => 10,
+            Self::Environment => 100,
+            Self::Pipeline | Self::Version => 200,
+            Self::Branch => 250,
+            Self::Yaml => 400,
+        }
+    }
+
     /// Whether an input can be this text.
     fn takes(self, text: &str) -> bool {
         match self {
             Self::Action => Action::parse(text).is_some(),
-            Self::Environment => is_word(text) && text.len() <= 100,
-            Self::Pipeline | Self::Version => is_name(text) && text.len() <= 200,
+            Self::Environment => is_word(text),
+            Self::Pipeline | Self::Version => is_name(text),
             Self::Yaml => is_yaml_path(text),
             Self::Branch => is_ref(text),
         }
