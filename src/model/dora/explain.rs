@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::dora::commits::{Lead, NoLead};
 use crate::model::dora::deployment::{AttemptState, Attribution, Commit, CommitSource, NoCommit, Verdict};
 use crate::model::dora::evidence::Rule;
+use crate::model::dora::id::DeploymentId;
 use crate::model::dora::judge::{Judged, Standing};
 use crate::model::dora::rules::Rules;
 use crate::model::dora::timeline::state;
@@ -52,7 +53,7 @@ impl Judged<'_> {
         reasons.extend(self.failing(rules));
         reasons.extend(self.recovering());
         if !self.remedies.is_empty() {
-            let failures: Vec<&str> = self.remedies.iter().map(|id| id.as_str()).collect();
+            let failures: Vec<&str> = self.remedies.iter().map(DeploymentId::as_str).collect();
             reasons.push(plain(About::Rework, format!("rework: it put {} right", failures.join(", "))));
         }
         reasons
@@ -130,10 +131,10 @@ impl Judged<'_> {
         } else if self.evidence.is_empty() {
             reasons.push(plain(About::Failure, format!("no failure: nothing speaks against it{}", rules.off())));
         }
-        let sets_aside = if self.failure { "failure" } else { "set aside" };
+        let weight = if self.failure { "failure" } else { "set aside" };
         reasons.extend(self.evidence.iter().map(|evidence| Reason {
             about: About::Failure,
-            words: format!("{sets_aside} by the rule {}: {}", evidence.rule.name(), evidence.words),
+            words: format!("{weight} by the rule {}: {}", evidence.rule.name(), evidence.words),
             link: evidence.link.clone(),
         }));
         reasons
@@ -168,14 +169,7 @@ impl Rule {
 impl Rules {
     /// Rules that are off, since silence may be theirs.
     fn off(&self) -> String {
-        let rules = [
-            (self.rollback, Rule::Rollback),
-            (self.revert, Rule::Revert),
-            (self.hotfix, Rule::Hotfix),
-            (self.endpoint, Rule::Endpoint),
-            (self.monitor, Rule::Monitor),
-        ];
-        let off: Vec<&str> = rules.into_iter().filter(|(on, _)| !on).map(|(_, rule)| rule.name()).collect();
+        let off: Vec<&str> = self.off.iter().map(|rule| rule.name()).collect();
         if off.is_empty() { String::new() } else { format!(" (rules that are off: {})", off.join(", ")) }
     }
 }

@@ -291,7 +291,9 @@ fn is_ref(text: &str) -> bool {
         && !text.contains("@{")
         && !text.starts_with('-')
         && !text.ends_with('.')
-        && text.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"))
+        && text
+            .split('/')
+            .all(|part| !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none())
 }
 
 /// Control characters, and those that change the direction of a text or have no width.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::dora::evidence::Rule;
+
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 
@@ -11,23 +13,15 @@ const HOUR: i64 = 60 * MINUTE;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rules {
-    /// Whether going back to an earlier commit or version marks the deployment that was live.
-    pub rollback: bool,
-    /// Whether a revert marks the deployment that brought the commit.
-    pub revert: bool,
-    /// Whether a hotfix marks the deployment that was live.
-    pub hotfix: bool,
+    /// Rules that are off; by default none. [`Rule::FailedUp`] has its own switch, and a person cannot be switched off.
+    pub off: BTreeSet<Rule>,
     /// Failed deployment finished -> revert or hotfix finished, at most. Default 48 hours.
     pub repair_window: i64,
     /// Words that make a hotfix, in the branch, in the titles of the commits, or in a title that no pattern wrote. Whole
     /// words, in any case: `hot fix` is also `hot-fix`.
     pub hotfix_words: Vec<String>,
-    /// Whether an endpoint that fails or rolls back marks the deployment that was live.
-    pub endpoint: bool,
     /// How long after a deployment a failing endpoint speaks against it. Default 60 minutes.
     pub endpoint_window: i64,
-    /// Whether an urgent monitor marks the deployment that was live.
-    pub monitor: bool,
     /// How long after a deployment an alert speaks against it. Default 60 minutes.
     pub monitor_window: i64,
     /// Monitors of this priority or a more urgent one. Default 2: P1 and P2.
@@ -43,19 +37,27 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            rollback: true,
-            revert: true,
-            hotfix: true,
+            off: BTreeSet::new(),
             repair_window: 48 * HOUR,
             hotfix_words: vec!["hotfix".to_owned(), "hot fix".to_owned()],
-            endpoint: true,
             endpoint_window: 60 * MINUTE,
-            monitor: true,
             monitor_window: 60 * MINUTE,
             monitor_priority: 2,
             failed_up_counts: false,
             job_timeout: 360 * MINUTE,
             development: BTreeSet::from(["data_dev".to_owned()]),
+        }
+    }
+}
+
+impl Rules {
+    /// Whether a rule is in force.
+    #[must_use]
+    pub fn is_on(&self, rule: Rule) -> bool {
+        match rule {
+            Rule::FailedUp => self.failed_up_counts,
+            Rule::Person => true,
+            rule => !self.off.contains(&rule),
         }
     }
 }

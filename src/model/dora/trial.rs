@@ -25,7 +25,7 @@ pub(super) fn of_successors<'a>(timeline: &[Arrival<'a>], rules: &Rules) -> Vec<
         commits.note(next.sha());
         versions.note(next.deployment.version.as_deref());
         if let Some(live) = live.filter(|live| live.id != next.id) {
-            let back = rules.rollback && comparable(live, next, rules);
+            let back = rules.is_on(Rule::Rollback) && comparable(live, next, rules);
             if let Some(words) = back.then(|| rolled_back(live, next, &commits, &versions)).flatten() {
                 found.push((live.id, evidence(Rule::Rollback, words, next)));
             }
@@ -33,7 +33,7 @@ pub(super) fn of_successors<'a>(timeline: &[Arrival<'a>], rules: &Rules) -> Vec<
                 found.push((live.id, evidence(Rule::Hotfix, words, next)));
             }
         }
-        if rules.revert && next.first {
+        if rules.is_on(Rule::Revert) && next.first {
             let earlier = timeline.get(..index).unwrap_or_default();
             for (reverted, words) in reverted(earlier, last, next, rules) {
                 found.push((reverted, evidence(Rule::Revert, words, next)));
@@ -51,14 +51,15 @@ pub(super) fn of_signal<'a>(
     rules: &Rules,
 ) -> Option<(&'a DeploymentId, Evidence)> {
     let (rule, window) = match signal.kind {
-        SignalKind::EndpointFailed | SignalKind::EndpointRolledBack if rules.endpoint => {
-            (Rule::Endpoint, rules.endpoint_window)
-        }
-        SignalKind::Monitor { priority } if rules.monitor && (1..=rules.monitor_priority).contains(&priority) => {
+        SignalKind::EndpointFailed | SignalKind::EndpointRolledBack => (Rule::Endpoint, rules.endpoint_window),
+        SignalKind::Monitor { priority } if (1..=rules.monitor_priority).contains(&priority) => {
             (Rule::Monitor, rules.monitor_window)
         }
-        _ => return None,
+        SignalKind::Monitor { .. } => return None,
     };
+    if !rules.is_on(rule) {
+        return None;
+    }
     let live = timeline.iter().rfind(|arrival| arrival.started_at <= signal.at)?;
     let after = signal.at.saturating_sub(live.finished_at);
     if live.is_destroy() || after > window {
@@ -144,7 +145,7 @@ fn relation(live: &Arrival<'_>, next: &Arrival<'_>) -> Option<Option<Relation>> 
 fn hotfix(live: &Arrival<'_>, last: Option<&Arrival<'_>>, next: &Arrival<'_>, rules: &Rules) -> Option<String> {
     let unchanged = next.sha().is_some() && next.sha() == live.sha();
     let late = next.finished_at.saturating_sub(live.finished_at) > rules.repair_window;
-    if !rules.hotfix || !next.first || unchanged || late || is_development(next, rules) {
+    if !rules.is_on(Rule::Hotfix) || !next.first || unchanged || late || is_development(next, rules) {
         return None;
     }
     let origin = &next.deployment.origin;
