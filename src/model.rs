@@ -1,4 +1,4 @@
-//! What the program is about: resources, pipelines and stages, the catalogue of metrics, series and points.
+//! What the program is about: resources, pipelines and stages, the catalogue of metrics, series and points, and DORA.
 //!
 //! Pure: nothing here reads a clock, a file or a socket, and nothing here knows another module of the crate.
 

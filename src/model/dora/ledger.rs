@@ -60,6 +60,21 @@ pub struct Ledger {
     pub pruned_before: i64,
 }
 
+/// Seconds that are taken. Datadog's service is the pipeline, in every environment, and two deployments of a service
+/// cannot share a second.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seconds(BTreeMap<String, BTreeSet<i64>>);
+
+impl Seconds {
+    /// Takes the first free second of a pipeline from `finished_at` on.
+    pub fn take(&mut self, pipeline: &str, finished_at: i64) -> i64 {
+        let taken = self.0.entry(Unit::new(pipeline, "").key().pipeline).or_default();
+        let free = (finished_at..i64::MAX).find(|second| !taken.contains(second)).unwrap_or(finished_at);
+        taken.insert(free);
+        free
+    }
+}
+
 impl Ledger {
     /// Takes a fact in. Whether anything changed.
     pub fn observe(&mut self, fact: Fact) -> bool {
@@ -75,6 +90,8 @@ impl Ledger {
             }
             Fact::Signal(signal) => self.observe_signal(signal),
             Fact::Word { id, word } => self.entry(id).words.insert(word),
+            // Nothing done is no fact, and must leave no entry.
+            Fact::Life { life, .. } if life == Life::default() => false,
             Fact::Life { id, life } => join_life(&mut self.entry(id).life, &life),
         }
     }
@@ -94,7 +111,7 @@ impl Ledger {
                 comparison,
             }));
             let facts = facts.chain(words.into_iter().map(|word| Fact::Word { id: id.clone(), word }));
-            let facts = facts.chain((life != Life::default()).then(|| Fact::Life { id: id.clone(), life }));
+            let facts = facts.chain(std::iter::once(Fact::Life { id: id.clone(), life }));
             for fact in facts {
                 changed |= self.observe(fact);
             }
@@ -138,16 +155,16 @@ impl Ledger {
         self.entries.values().filter_map(|entry| entry.deployment.as_ref())
     }
 
-    /// The first second from `finished_at` on that no deployment of the same pipeline was sent with. Datadog's service
-    /// is the pipeline, in every environment, and two deployments of a service cannot share a second.
+    /// The seconds that deployments were sent with, by service.
     #[must_use]
-    pub fn free_second(&self, pipeline: &str, finished_at: i64) -> i64 {
-        let service = Unit::new(pipeline, "").key().pipeline;
-        let taken: BTreeSet<i64> = (self.entries.values())
-            .filter(|entry| entry.deployment.as_ref().is_some_and(|it| it.unit.key().pipeline == service))
-            .filter_map(|entry| entry.life.sent.map(|sent| sent.finished_at))
-            .collect();
-        (finished_at..i64::MAX).find(|second| !taken.contains(second)).unwrap_or(finished_at)
+    pub fn seconds(&self) -> Seconds {
+        let mut seconds = Seconds::default();
+        for entry in self.entries.values() {
+            if let (Some(deployment), Some(sent)) = (&entry.deployment, entry.life.sent) {
+                seconds.0.entry(deployment.unit.key().pipeline).or_default().insert(sent.finished_at);
+            }
+        }
+        seconds
     }
 
     fn entry(&mut self, id: DeploymentId) -> &mut Entry {
