@@ -37,7 +37,7 @@ pub use ledger::{Fact, Ledger, Seconds};
 pub use metrics::{Durations, Frequency, LeadTimes, Metrics, Observation, Rate, Recoveries, Week, metrics};
 pub use pattern::{Call, JOB_NAME, Pattern, TITLE};
 pub use percentile::percentile;
-pub use report::{Honesty, Report, Window, report};
+pub use report::{Honesty, Report, UnitMetrics, Window, report};
 pub use rules::Rules;
 pub use timeline::{Outcome, state};
 

@@ -10,7 +10,7 @@ use crate::model::dora::evidence::{Evidence, Rule};
 use crate::model::dora::id::{Action, DeploymentId};
 use crate::model::dora::ledger::Ledger;
 use crate::model::dora::rules::Rules;
-use crate::model::dora::timeline::{Arrival, Outcome, timelines};
+use crate::model::dora::timeline::{Arrival, Outcome, timelines, touches};
 use crate::model::dora::trial;
 
 /// What is concluded about one deployment, under the rules in force.
@@ -105,9 +105,10 @@ impl Ledger {
                 judged.entry(id).and_modify(|judged| judged.evidence.push(evidence));
             }
         }
+        let touches = touches(self);
         for signal in self.signals.values().filter(|signal| !signal.withdrawn) {
-            let timeline = timelines.get(&signal.unit.key()).map_or(&[][..], Vec::as_slice);
-            if let Some((id, evidence)) = trial::of_signal(timeline, signal, rules) {
+            let touches = touches.get(&signal.unit.key()).map_or(&[][..], Vec::as_slice);
+            if let Some((id, evidence)) = trial::of_signal(touches, signal, rules) {
                 judged.entry(id).and_modify(|judged| judged.evidence.push(evidence));
             }
         }

@@ -56,8 +56,8 @@ pub struct Report {
     pub from: i64,
     /// Last instant, outside.
     pub to: i64,
-    /// Of each unit that was asked for and has a deployment, however old.
-    pub units: BTreeMap<UnitText, Metrics>,
+    /// Of each unit that was asked for and has a deployment, however old; in the order of their names.
+    pub units: Vec<UnitMetrics>,
     /// Of all of them together: say that it is blended wherever it is shown. A commit that reached two units is in it
     /// twice.
     pub blended: Metrics,
@@ -67,17 +67,19 @@ pub struct Report {
     pub rules: Rules,
 }
 
-/// A unit as the key of a JSON object: `pipeline in environment`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct UnitText(pub UnitKey);
-
-impl Serialize for UnitText {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
+/// The metrics of one unit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UnitMetrics {
+    /// Which.
+    #[serde(flatten)]
+    pub unit: UnitKey,
+    /// What.
+    #[serde(flatten)]
+    pub metrics: Metrics,
 }
 
-/// The runs that were created in the window, whatever they deployed.
+/// The runs that were created in the window, whatever they deployed: those of the whole ledger, since nobody knows to
+/// which unit the others belong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Honesty {
     /// All: the three below together.
@@ -99,14 +101,16 @@ pub struct Honesty {
 pub fn report(ledger: &Ledger, rules: &Rules, window: &Window, wanted: &dyn Fn(&Deployment) -> bool) -> Report {
     let judged = ledger.judge(rules);
     let wanted: Vec<&Judged<'_>> = judged.iter().filter(|it| wanted(it.deployment)).collect();
-    let mut units: BTreeMap<UnitText, Vec<&Judged<'_>>> = BTreeMap::new();
+    let mut units: BTreeMap<UnitKey, Vec<&Judged<'_>>> = BTreeMap::new();
     for judged in &wanted {
-        units.entry(UnitText(judged.deployment.unit.key())).or_default().push(judged);
+        units.entry(judged.deployment.unit.key()).or_default().push(judged);
     }
     Report {
         from: window.start(),
         to: window.end,
-        units: units.into_iter().map(|(unit, judged)| (unit, metrics(&judged, window))).collect(),
+        units: (units.into_iter())
+            .map(|(unit, judged)| UnitMetrics { unit, metrics: metrics(&judged, window) })
+            .collect(),
         blended: metrics(&wanted, window),
         honesty: honesty(ledger, window),
         rules: rules.clone(),

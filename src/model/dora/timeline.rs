@@ -92,7 +92,6 @@ pub(super) struct Arrival<'a> {
     pub(super) id: &'a DeploymentId,
     pub(super) entry: &'a Entry,
     pub(super) deployment: &'a Deployment,
-    pub(super) started_at: i64,
     pub(super) finished_at: i64,
     /// Whether it is the deployment's first: the only one that is counted.
     pub(super) first: bool,
@@ -117,12 +116,42 @@ pub(super) fn timelines(ledger: &Ledger) -> BTreeMap<UnitKey, Vec<Arrival<'_>>> 
             continue;
         }
         let timeline = timelines.entry(deployment.unit.key()).or_default();
-        for (index, (_, started_at, finished_at)) in successes(deployment).enumerate() {
-            timeline.push(Arrival { id, entry, deployment, started_at, finished_at, first: index == 0 });
+        for (index, (_, _, finished_at)) in successes(deployment).enumerate() {
+            timeline.push(Arrival { id, entry, deployment, finished_at, first: index == 0 });
         }
     }
     for timeline in timelines.values_mut() {
         timeline.sort_by_key(|arrival| (arrival.finished_at, arrival.id, !arrival.first));
     }
     timelines
+}
+
+/// One time that something was about to change the environment, whether or not it got there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Touch<'a> {
+    pub(super) id: &'a DeploymentId,
+    pub(super) action: Action,
+    pub(super) started_at: i64,
+    /// `None` while it runs.
+    pub(super) finished_at: Option<i64>,
+}
+
+/// All attempts of each unit that began, in the order in which they did.
+pub(super) fn touches(ledger: &Ledger) -> BTreeMap<UnitKey, Vec<Touch<'_>>> {
+    let mut touches: BTreeMap<UnitKey, Vec<Touch<'_>>> = BTreeMap::new();
+    for (id, entry) in &ledger.entries {
+        let Some(deployment) = &entry.deployment else { continue };
+        let action = deployment.action;
+        let begun = deployment.attempts.values().filter_map(|attempt| {
+            let started_at = attempt.started_at.or(attempt.finished_at)?;
+            Some(Touch { id, action, started_at, finished_at: attempt.finished_at })
+        });
+        if action != Action::Preview {
+            touches.entry(deployment.unit.key()).or_default().extend(begun);
+        }
+    }
+    for touches in touches.values_mut() {
+        touches.sort_by_key(|touch| (touch.started_at, touch.id, touch.finished_at));
+    }
+    touches
 }

@@ -5,32 +5,38 @@ use std::collections::BTreeMap;
 use crate::model::dora::commits::{Change, Changes, Relation};
 use crate::model::dora::deployment::Attribution;
 use crate::model::dora::evidence::{Evidence, Rule, Signal, SignalKind};
-use crate::model::dora::id::{DeploymentId, Unit};
+use crate::model::dora::id::{Action, DeploymentId, Unit};
 use crate::model::dora::rules::Rules;
-use crate::model::dora::timeline::Arrival;
+use crate::model::dora::timeline::{Arrival, Touch};
 
 /// What the deployments of a unit say about the ones before them.
 pub(super) fn of_successors<'a>(timeline: &[Arrival<'a>], rules: &Rules) -> Vec<(&'a DeploymentId, Evidence)> {
     let mut found = Vec::new();
     let mut live: Option<&Arrival<'a>> = None;
     let mut last: Option<&Arrival<'a>> = None;
+    // What `live` took back, when it is a rollback.
+    let mut undone: Option<&Arrival<'a>> = None;
     let mut commits = FirstSeen::default();
     let mut versions = FirstSeen::default();
     for (index, next) in timeline.iter().enumerate() {
         if next.is_destroy() {
             // What is taken away cannot be rolled back.
-            live = None;
+            (live, undone) = (None, None);
             continue;
         }
         commits.note(next.sha());
         versions.note(next.deployment.version.as_deref());
         if let Some(live) = live.filter(|live| live.id != next.id) {
             let back = rules.is_on(Rule::Rollback) && comparable(live, next, rules);
-            if let Some(words) = back.then(|| rolled_back(live, next, &commits, &versions)).flatten() {
-                found.push((live.id, evidence(Rule::Rollback, words, next)));
+            let rollback = back.then(|| rolled_back(live, next, &commits, &versions)).flatten();
+            // A hotfix after a rollback mends what was rolled back.
+            let broken = undone.unwrap_or(live);
+            if let Some(words) = hotfix(broken, last, next, rules) {
+                found.push((broken.id, evidence(Rule::Hotfix, words, next)));
             }
-            if let Some(words) = hotfix(live, last, next, rules) {
-                found.push((live.id, evidence(Rule::Hotfix, words, next)));
+            undone = rollback.is_some().then_some(live);
+            if let Some(words) = rollback {
+                found.push((live.id, evidence(Rule::Rollback, words, next)));
             }
         }
         if rules.is_on(Rule::Revert) && next.first {
@@ -44,9 +50,10 @@ pub(super) fn of_successors<'a>(timeline: &[Arrival<'a>], rules: &Rules) -> Vec<
     found
 }
 
-/// What a signal says about the deployment that was live, or being applied, when it came.
+/// What a signal says about the deployment that changed the environment last when it came, be it that it failed: then
+/// the one before must not bear the blame.
 pub(super) fn of_signal<'a>(
-    timeline: &[Arrival<'a>],
+    touches: &[Touch<'a>],
     signal: &Signal,
     rules: &Rules,
 ) -> Option<(&'a DeploymentId, Evidence)> {
@@ -60,15 +67,15 @@ pub(super) fn of_signal<'a>(
     if !rules.is_on(rule) {
         return None;
     }
-    let live = timeline.iter().rfind(|arrival| arrival.started_at <= signal.at)?;
-    let after = signal.at.saturating_sub(live.finished_at);
-    if live.is_destroy() || after > window {
+    let last = touches.iter().rfind(|touch| touch.started_at <= signal.at)?;
+    let after = last.finished_at.map_or(-1, |finished| signal.at.saturating_sub(finished));
+    if last.action == Action::Destroy || after > window {
         return None;
     }
     let when = if after < 0 { "while it was applied".to_owned() } else { format!("{} min after it", after / 60) };
     let words = format!("{}, {when}", signal.words);
     let link = signal.link.clone();
-    Some((live.id, Evidence { at: signal.at, rule, words, link, remediation: None }))
+    Some((last.id, Evidence { at: signal.at, rule, words, link, remediation: None }))
 }
 
 fn evidence(rule: Rule, words: String, by: &Arrival<'_>) -> Evidence {
@@ -142,9 +149,9 @@ fn relation(live: &Arrival<'_>, next: &Arrival<'_>) -> Option<Option<Relation>> 
     })))
 }
 
-fn hotfix(live: &Arrival<'_>, last: Option<&Arrival<'_>>, next: &Arrival<'_>, rules: &Rules) -> Option<String> {
-    let unchanged = next.sha().is_some() && next.sha() == live.sha();
-    let late = next.finished_at.saturating_sub(live.finished_at) > rules.repair_window;
+fn hotfix(broken: &Arrival<'_>, last: Option<&Arrival<'_>>, next: &Arrival<'_>, rules: &Rules) -> Option<String> {
+    let unchanged = next.sha().is_some() && next.sha() == broken.sha();
+    let late = next.finished_at.saturating_sub(broken.finished_at) > rules.repair_window;
     if !rules.is_on(Rule::Hotfix) || !next.first || unchanged || late || is_development(next, rules) {
         return None;
     }

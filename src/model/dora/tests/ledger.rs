@@ -105,6 +105,27 @@ fn a_signal_speaks_against_what_was_live_or_being_applied_when_it_came() {
 }
 
 #[test]
+fn a_failed_up_bears_the_blame_for_its_own_signals() {
+    let failed = up(2, 2, at(1, 0) + 30 * MINUTE).ended(AttemptState::Failed);
+    let alert = Fact::Signal(signal("a", SignalKind::EndpointFailed, at(1, 0) + 31 * MINUTE));
+    let ledger = ledger([Fact::Deployment(up(1, 1, at(1, 0))), Fact::Deployment(failed.clone()), alert]);
+    assert_eq!(failures(&ledger, &Rules::default()), []);
+    of(&ledger, &failed, |it| assert_eq!((it.evidence.len(), it.failure), (1, false)));
+    let rules = Rules { failed_up_counts: true, ..Rules::default() };
+    assert_eq!(failures(&ledger, &rules), [(2, vec![Rule::FailedUp, Rule::Endpoint])]);
+}
+
+#[test]
+fn a_hotfix_after_a_rollback_mends_what_was_rolled_back() {
+    let turns = [up(1, 1, at(1, 0)), up(2, 2, at(2, 0)), up(3, 1, at(2, 1)), up(4, 3, at(2, 4)).from("hotfix/a")];
+    let ledger = deployed(&turns);
+    assert_eq!(failures(&ledger, &Rules::default()), [(2, vec![Rule::Rollback, Rule::Hotfix])]);
+    let metrics = metrics_of(&ledger, &Rules::default(), &window(7, at(7, 0)));
+    assert_eq!(metrics.rework_rate.hits, [turns[2].id(), turns[3].id()]);
+    assert_eq!(metrics.recovery_time.durations.median, Some(HOUR));
+}
+
+#[test]
 fn a_later_fact_undoes_an_earlier_failure() {
     let (first, third) = (up(1, 1, at(1, 0)), up(3, 1, at(3, 0)));
     let mut ledger = deployed(&[first.clone(), up(2, 2, at(2, 0)), third.clone()]);

@@ -179,7 +179,7 @@ fn seconds(hours: &[i64]) -> Vec<i64> {
 }
 
 fn unit<'a>(report: &'a Report, name: &str) -> &'a Metrics {
-    report.units.iter().find(|(unit, _)| unit.0.to_string() == name).unwrap().1
+    &report.units.iter().find(|it| it.unit.to_string() == name).unwrap().metrics
 }
 
 #[test]
