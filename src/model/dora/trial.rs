@@ -183,9 +183,8 @@ fn reverted<'a>(
     let own = changes(last, next);
     let mut found = Vec::new();
     for revert in own.iter().filter(|change| change.reverts.is_some()) {
-        if target(own, revert).is_some() {
-            continue;
-        }
+        // What is delivered and taken back at once may still have been live before, and was rolled back.
+        let same = target(own, revert).map(|change| change.sha.as_str());
         for (index, arrival) in earlier.iter().enumerate().rev() {
             if arrival.is_destroy() || !arrival.first || !comparable(arrival, next, rules) {
                 continue;
@@ -194,7 +193,12 @@ fn reverted<'a>(
                 break;
             }
             let base = earlier.get(..index).unwrap_or_default().iter().rfind(|it| !it.is_destroy());
-            if let Some(change) = target(changes(base, arrival), revert) {
+            let theirs = changes(base, arrival);
+            let found_there = match same {
+                Some(sha) => theirs.iter().find(|change| change.sha == sha),
+                None => target(theirs, revert),
+            };
+            if let Some(change) = found_there {
                 // Taking a revert back is going on, not failing.
                 if change.reverts.is_none() {
                     let (change, revert) = (short(&change.sha), short(&revert.sha));

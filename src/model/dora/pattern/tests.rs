@@ -40,6 +40,8 @@ fn a_title_that_fits_in_two_ways_fits_in_none() {
     let pattern = Pattern::parse("{action} {pipeline} {version} {environment}").unwrap();
     assert!(pattern.read("up a b x").is_some());
     assert_eq!(pattern.read("up a b c x"), None, "the pipeline is `a` or `a b`");
+    let pattern = Pattern::parse("{pipeline} {version} {action} {environment}").unwrap();
+    assert_eq!(pattern.read("a b c up x"), None);
     let pattern = Pattern::parse("{action} {pipeline}--{environment}").unwrap();
     assert_eq!(pattern.read("up a---x").and_then(|call| call.pipeline).as_deref(), Some("a-"));
 }

@@ -30,7 +30,13 @@ fn a_revert_speaks_against_the_deployment_that_brought_the_commit() {
         assert_eq!(failures(&reverted_by(message, 48), &Rules::default()).len(), 1, "{message}");
         assert_eq!(failures(&reverted_by(message, 49), &Rules::default()), [], "outside the window");
     }
-    for message in ["Revert \"Change 9\"", "Reapply \"Change 2\"", "Say Revert \"Change 2\"", "Revert \"\""] {
+    for message in [
+        "Tidy\n\nThis reverts commit by hand.",
+        "Revert \"Change 9\"",
+        "Reapply \"Change 2\"",
+        "Say Revert \"Change 2\"",
+        "Revert \"\"",
+    ] {
         assert_eq!(failures(&reverted_by(message, 2), &Rules::default()), [], "{message}");
     }
 }
@@ -48,6 +54,50 @@ fn what_is_taken_back_before_it_is_deployed_and_what_is_put_back_again_are_no_fa
         Fact::Deployment(third),
     ]);
     assert_eq!(failures(&ledger, &Rules::default()), []);
+}
+
+#[test]
+fn a_title_that_returns_is_not_the_commit_that_was_taken_back() {
+    let (second, third) = (up(2, 2, at(2, 0)), up(3, 4, at(2, 2)));
+    let update = |commit| Change { title: "Update lease.yaml".into(), ..change(commit, at(1, 1)) };
+    let message = format!("Revert \"Update lease.yaml\"\n\nThis reverts commit {}.", sha(3));
+    let ledger = ledger([
+        compared(&second, 1, Relation::Ahead, vec![update(2)]),
+        compared(&third, 2, Relation::Ahead, vec![update(3), revert(4, at(2, 1), &message)]),
+        Fact::Deployment(up(1, 1, at(1, 0))),
+        Fact::Deployment(second),
+        Fact::Deployment(third),
+    ]);
+    assert_eq!(failures(&ledger, &Rules::default()), []);
+}
+
+#[test]
+fn what_was_rolled_back_and_comes_again_with_its_revert_was_reverted() {
+    let (second, back, fourth) = (up(2, 2, at(2, 0)), up(3, 1, at(2, 1)), up(4, 3, at(2, 5)));
+    let ledger = ledger([
+        compared(&second, 1, Relation::Ahead, vec![change(2, at(1, 1))]),
+        compared(&back, 2, Relation::Behind, vec![]),
+        compared(&fourth, 1, Relation::Ahead, vec![change(2, at(1, 1)), revert(3, at(2, 4), "Revert \"Change 2\"")]),
+        Fact::Deployment(up(1, 1, at(1, 0))),
+        Fact::Deployment(second),
+        Fact::Deployment(back),
+        Fact::Deployment(fourth),
+    ]);
+    assert_eq!(failures(&ledger, &Rules::default()), [(2, vec![Rule::Rollback, Rule::Revert])]);
+}
+
+#[test]
+fn a_failure_lasts_until_what_put_it_right_and_not_until_the_next_deployment() {
+    let (second, fourth) = (up(2, 2, at(2, 0)), up(4, 4, at(2, 9)));
+    let ledger = ledger([
+        compared(&second, 1, Relation::Ahead, vec![change(2, at(1, 1))]),
+        compared(&fourth, 3, Relation::Ahead, vec![revert(4, at(2, 4), "Revert \"Change 2\"")]),
+        Fact::Deployment(up(1, 1, at(1, 0))),
+        Fact::Deployment(second.clone()),
+        Fact::Deployment(up(3, 3, at(2, 3))),
+        Fact::Deployment(fourth),
+    ]);
+    of(&ledger, &second, |it| assert_eq!(it.recovery.as_ref().map(|it| it.seconds), Some(9 * HOUR)));
 }
 
 #[test]
@@ -70,6 +120,9 @@ fn a_hotfix_is_told_by_its_branch_or_its_commits_within_the_window() {
         let found = !failures(&fixed(branch, title, hours), &Rules::default()).is_empty();
         assert_eq!(found, failed, "{branch} {title} {hours}");
     }
+    let development = [up(1, 1, at(1, 0)), up(2, 2, at(1, 1)).from("hotfix/a"), up(3, 3, at(1, 2)).from("hotfix/a")];
+    let development = development.map(|it| it.of("lease", "data_dev"));
+    assert_eq!(failures(&deployed(&development), &Rules::default()), [], "where hotfixes are tried out");
     let off = Rules { off: [Rule::Hotfix].into(), ..Rules::default() };
     assert_eq!(failures(&fixed("hotfix/lease", "x", 1), &off), []);
 }

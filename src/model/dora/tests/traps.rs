@@ -199,6 +199,25 @@ fn without_history_what_was_deployed_first_is_the_earlier_one() {
 }
 
 #[test]
+fn what_github_says_of_two_commits_holds_in_both_directions() {
+    let (newer, older) = (up(1, 2, at(1, 0)), up(2, 1, at(2, 0)));
+    let forward_again = newer.but(|it| {
+        it.attempts.insert(2, attempt(AttemptState::Succeeded, 300, at(3, 0)));
+    });
+    let behind = compared(&older, 2, Relation::Behind, vec![]);
+    let ledger = ledger([behind, Fact::Deployment(forward_again), Fact::Deployment(older)]);
+    assert_eq!(failures(&ledger, &Rules::default()), [(1, vec![Rule::Rollback])]);
+}
+
+#[test]
+fn another_branch_is_no_earlier_commit() {
+    let branch = up(2, 2, at(2, 0)).from("feature/a");
+    let diverged = compared(&branch, 1, Relation::Diverged, vec![change(2, at(1, 1))]);
+    let ledger = ledger([diverged, Fact::Deployment(up(1, 1, at(1, 0))), Fact::Deployment(branch)]);
+    assert_eq!(failures(&ledger, &Rules::default()), []);
+}
+
+#[test]
 fn going_back_to_an_earlier_version_is_a_rollback_though_the_commit_is_new() {
     let version = |run, commit, version: &str, time| up(run, commit, time).but(|it| it.version = Some(version.into()));
     let ledger =
