@@ -125,8 +125,9 @@ impl Ledger {
         changed
     }
 
-    /// Forgets what was created before an instant, and refuses it from now on. Facts about unknown ids go too: they
-    /// are about deployments that were forgotten. Whether anything changed.
+    /// Forgets what was created before an instant, and refuses it from now on. Keep well more than the longest window: what
+    /// follows the forgotten has no predecessor, so no lead time. Facts about unknown ids go too: they are about
+    /// deployments that were forgotten. Whether anything changed.
     pub fn prune(&mut self, before: i64) -> bool {
         if before <= self.pruned_before {
             return false;

@@ -19,6 +19,8 @@ pub fn percentile(values: &[i64], percent: u8) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use proptest::prelude::*;
 
     use super::percentile;

@@ -1,5 +1,7 @@
 //! Deployments for the tests, in a few words each. Times count from [`T0`], commits are numbers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -31,7 +31,7 @@ fn a_revert_speaks_against_the_deployment_that_brought_the_commit() {
         assert_eq!(failures(&reverted_by(message, 49), &Rules::default()), [], "outside the window");
     }
     for message in [
-        "Tidy\n\nThis reverts commit by hand.",
+        "Tidy\n\nThis reverts commit 0 by hand.",
         "Revert \"Change 9\"",
         "Reapply \"Change 2\"",
         "Say Revert \"Change 2\"",
