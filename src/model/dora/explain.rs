@@ -49,7 +49,7 @@ impl Judged<'_> {
         reasons.extend(self.attempts(rules));
         reasons.push(plain(About::Counting, self.counting()));
         reasons.push(plain(About::Lead, commit(&self.deployment.commit)));
-        reasons.push(plain(About::Lead, self.lead_words()));
+        reasons.extend(self.delivering());
         reasons.extend(self.failing(rules));
         reasons.extend(self.recovering());
         if !self.remedies.is_empty() {
@@ -82,7 +82,9 @@ impl Judged<'_> {
                 (_, AttemptState::Succeeded) => "succeeded",
             };
             let ran = attempt.started_at.zip(attempt.finished_at);
-            let ran = ran.map_or_else(String::new, |(from, to)| format!(", its deploy job ran {} s", to - from));
+            let ran = ran.map_or_else(String::new, |(from, to)| {
+                format!(", its deploy job ran {}", span(to.saturating_sub(from)))
+            });
             let words = format!("attempt {number} {how}{ran}");
             Reason { about: About::Attempt, words, link: Some(attempt.url.clone()) }
         });
@@ -107,17 +109,20 @@ impl Judged<'_> {
         .to_owned()
     }
 
-    fn lead_words(&self) -> String {
-        match &self.lead {
-            Lead::Known { since, commits } if commits.is_empty() => {
-                format!("it delivered no commit of this pipeline since {since}")
-            }
-            Lead::Known { since, commits } => {
-                let oldest = commits.iter().map(|commit| commit.seconds).max().unwrap_or_default();
-                format!("it delivered {} commits since {since}, the oldest after {oldest} s", commits.len())
-            }
-            Lead::Unknown(why) => format!("lead time is unknown: {}", no_lead(*why)),
-        }
+    fn delivering(&self) -> Vec<Reason> {
+        let (since, commits) = match &self.lead {
+            Lead::Known { since, commits } => (since, commits),
+            Lead::Unknown(why) => return vec![plain(About::Lead, format!("lead time is unknown: {}", no_lead(*why)))],
+        };
+        let count = match commits.len() {
+            0 => "no commit".to_owned(),
+            1 => "1 commit".to_owned(),
+            n => format!("{n} commits"),
+        };
+        let mut reasons = vec![plain(About::Lead, format!("it delivered {count} of this pipeline since {since}"))];
+        let each = commits.iter().map(|commit| format!("commit {} after {}", commit.sha, span(commit.seconds)));
+        reasons.extend(each.map(|words| plain(About::Lead, words)));
+        reasons
     }
 
     fn failing(&self, rules: &Rules) -> Vec<Reason> {
@@ -142,7 +147,7 @@ impl Judged<'_> {
 
     fn recovering(&self) -> Option<Reason> {
         let words = match (&self.recovery, self.failure) {
-            (Some(recovery), _) => format!("put right by {} after {} s", recovery.by, recovery.seconds),
+            (Some(recovery), _) => format!("put right by {} after {}", recovery.by, span(recovery.seconds)),
             (None, true) => "open: nothing that did not fail itself was deployed after it".to_owned(),
             (None, false) => return None,
         };
@@ -176,6 +181,14 @@ impl Rules {
 
 fn plain(about: About, words: String) -> Reason {
     Reason { about, words, link: None }
+}
+
+/// A duration to the second, in words: `1 d 2 h`.
+fn span(seconds: i64) -> String {
+    let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let words: Vec<String> =
+        parts.into_iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count} {unit}")).collect();
+    if words.is_empty() { "0 s".to_owned() } else { words.join(" ") }
 }
 
 fn commit(commit: &Commit) -> String {

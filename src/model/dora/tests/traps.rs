@@ -13,7 +13,7 @@ fn a_run_that_fails_and_is_run_again_is_one_deployment_with_a_failed_attempt() {
         let reached = Outcome::Reached { attempt: 2, started_at: at(1, 12) - 300, finished_at: at(1, 12) };
         assert_eq!((it.outcome, it.standing, it.failure), (reached, Standing::Counts, false));
         let words: Vec<String> = it.explain(&Rules::default()).into_iter().map(|reason| reason.words).collect();
-        assert!(words.contains(&"attempt 1 failed, its deploy job ran 60 s".to_owned()), "{words:?}");
+        assert!(words.contains(&"attempt 1 failed, its deploy job ran 1 min".to_owned()), "{words:?}");
     });
     let rules = Rules { failed_up_counts: true, ..Rules::default() };
     let metrics = metrics_of(&ledger, &rules, &window(7, at(7, 0)));

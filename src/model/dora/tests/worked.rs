@@ -308,3 +308,25 @@ fn a_day_is_a_day_of_the_zone() {
     };
     assert_eq!((days(0), days(2), days(-12)), (1, 2, 1));
 }
+
+#[test]
+fn the_explanation_of_run_9_tells_all_of_it() {
+    let ledger = forty_runs();
+    let rules = Rules::default();
+    let judged = ledger.judge(&rules);
+    let ninth = judged.iter().find(|it| it.deployment.run == 9).unwrap();
+    let words: Vec<String> = ninth.explain(&rules).into_iter().map(|reason| reason.words).collect();
+    let seventh = sha(7);
+    let expected = [
+        "run 9 was recognised by its title; its title is \"up pipelines/lease.yaml to data_prod from main\"",
+        "attempt 1 succeeded, its deploy job ran 5 min",
+        "counts: an up that reached the environment",
+        &format!("commit {seventh}: the workflow was dispatched on the branch that it deployed"),
+        "it delivered 1 commit of this pipeline since ddsync:00000000007:up:data_prod:lease",
+        &format!("commit {seventh} after 12 h"),
+        "failure by the rule monitor: Expired requests alerted, 30 min after it",
+        "failure by the rule hotfix: ddsync:00000000010:up:data_prod:lease was a hotfix: \"hotfix/pages\"",
+        "put right by ddsync:00000000010:up:data_prod:lease after 1 h",
+    ];
+    assert_eq!(words, expected);
+}
