@@ -9,7 +9,7 @@ use reqwest::Url;
 
 use crate::config::Secret;
 use crate::config::echo::{nearest, quoted};
-use crate::config::field::Section;
+use crate::config::field::{Field, Section};
 use crate::config::load::variable;
 use crate::config::problem::{Findings, Place};
 use crate::config::settings::{Compression, Datadog, Environment};
@@ -86,30 +86,35 @@ fn site(section: &Section<'_>, env: &Environment, findings: &mut Findings) -> St
 
 fn base_url(section: &Section<'_>, env: &Environment, findings: &mut Findings) -> Option<String> {
     let (place, text) = either(section, "base_url", &["DD_DD_URL", "DD_URL"], env, findings)?;
-    match check_base_url(&text) {
+    checked_base_url(&place, &text, "https://api.datadoghq.eu", findings)
+}
+
+/// The base URL of an API to which keys are sent, without a slash at its end.
+pub(super) fn checked_base_url(place: &Place, text: &str, example: &str, findings: &mut Findings) -> Option<String> {
+    match check_base_url(text, example) {
         Ok(url) => {
             if url.scheme() == "http" && !is_loopback(&url) {
-                findings.warning(&place, "sends keys over http without encryption; use https outside of tests");
+                findings.warning(place, "sends keys over http without encryption; use https outside of tests");
             }
             Some(text.trim_end_matches('/').to_owned())
         }
         Err(reason) => {
-            findings.problem(&place, format!("{} {reason}", quoted(&text)));
+            findings.problem(place, format!("{} {reason}", quoted(text)));
             None
         }
     }
 }
 
-fn check_base_url(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "is no URL; write one such as `https://api.datadoghq.eu`")?;
+fn check_base_url(text: &str, example: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|_| format!("is no URL; write one such as `{example}`"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err("is neither http nor https; write one such as `https://api.datadoghq.eu`");
+        return Err(format!("is neither http nor https; write one such as `{example}`"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("carries a user or a password; leave them out");
+        return Err("carries a user or a password; leave them out".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("has a `?` or a `#`; paths are added to it, so end it before them");
+        return Err("has a `?` or a `#`; paths are added to it, so end it before them".to_owned());
     }
     Ok(url)
 }
@@ -121,7 +126,7 @@ fn is_loopback(url: &Url) -> bool {
 
 /// The variable, or the file that is named in its place. No message repeats either, nor the name of
 /// the file: people paste keys there.
-fn secret(
+pub(super) fn secret(
     section: &Section<'_>,
     name: &str,
     key: &str,
@@ -134,20 +139,8 @@ fn secret(
         (place, text.to_owned())
     } else {
         let (field, path) = file?;
-        match std::fs::read_to_string(folder.join(path)) {
-            Ok(text) => (field.place.clone(), text),
-            Err(error) => {
-                let reason = match error.kind() {
-                    ErrorKind::NotFound => "not found".to_owned(),
-                    kind => kind.to_string(),
-                };
-                let message = format!(
-                    "the file cannot be read: {reason}; name a file that holds the key and nothing else, or set {name}"
-                );
-                field.problem(findings, message);
-                return None;
-            }
-        }
+        let instead = format!("name a file that holds the key and nothing else, or set {name}");
+        (field.place.clone(), secret_file(field, path, folder, &instead, findings)?)
     };
     let key = text.trim();
     if key.is_empty() || !key.chars().all(|c| c.is_ascii_graphic()) {
@@ -155,6 +148,27 @@ fn secret(
         return None;
     }
     Some(Secret::new(key))
+}
+
+/// What the file holds whose name `field` gives. No message repeats either.
+pub(super) fn secret_file(
+    field: &Field<'_>,
+    path: &str,
+    folder: &Path,
+    instead: &str,
+    findings: &mut Findings,
+) -> Option<String> {
+    match std::fs::read_to_string(folder.join(path)) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let reason = match error.kind() {
+                ErrorKind::NotFound => "not found".to_owned(),
+                kind => kind.to_string(),
+            };
+            field.problem(findings, format!("the file cannot be read: {reason}; {instead}"));
+            None
+        }
+    }
 }
 
 fn tags(section: &Section<'_>, env: &Environment, findings: &mut Findings) -> Vec<String> {

@@ -307,6 +307,11 @@ fn unknown(name: &str, keys: &[&str]) -> String {
         "appkey" | "applicationkey" => {
             "a key does not belong in this file; set DD_APP_KEY, or name a file in `datadog.app_key_file`".into()
         }
+        "token" | "githubtoken" | "privatekey" => {
+            "a key does not belong in this file; set GITHUB_TOKEN, or name a file in `github.token_file` or \
+             `github.private_key_file`"
+                .into()
+        }
         _ => match nearest(name, keys.iter().copied()) {
             Some(near) => format!("unknown key; did you mean `{near}`?"),
             None => format!("unknown key; known here: {}", keys.join(", ")),

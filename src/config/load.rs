@@ -7,7 +7,8 @@ use crate::config::field::{Field, Section};
 use crate::config::problem::{Findings, Place, Problem, Problems};
 use crate::config::settings::{Environment, Settings};
 use crate::config::{
-    account, agent, datadog, dogstatsd, metrics, node, pipelines, provision, routes, schedules, state, templates,
+    account, agent, datadog, dogstatsd, github, metrics, node, pipelines, provision, routes, schedules, state,
+    templates,
 };
 
 /// A configuration that can be used.
@@ -29,6 +30,7 @@ const KEYS: &[&str] = &[
     "schedules",
     "datadog",
     "dogstatsd",
+    "github",
     "templates",
     "routes",
     "provision",
@@ -83,6 +85,7 @@ fn settings(root: &Section<'_>, folder: &Path, env: &Environment, findings: &mut
         metrics,
         datadog: datadog::read(root, folder, env, findings),
         dogstatsd: dogstatsd::read(root, env, findings),
+        github: github::read(root, folder, env, findings),
         templates: templates::read(root, folder, findings),
         routes: routes::read(root, findings),
         state: state::read(root, findings),

@@ -30,6 +30,8 @@ pub struct Settings {
     pub datadog: Datadog,
     /// A local Agent for our own live metrics, service checks and events.
     pub dogstatsd: Option<DogStatsD>,
+    /// Whose deploy workflows are followed; absent is no DORA.
+    pub github: Option<GitHub>,
     /// Templates of dashboards, monitors and SLOs beside those that are built in.
     pub templates: Templates,
     /// Who is told, and who is woken.
@@ -179,6 +181,43 @@ pub enum DogStatsD {
     Udp(String),
     /// The path, of `unix:///path`.
     Unix(PathBuf),
+}
+
+/// Whose deploy workflows are followed, and how GitHub is asked.
+#[derive(Debug, Clone)]
+pub struct GitHub {
+    /// Base URL of the REST API, without a slash at its end: `https://api.github.com`, or `https://HOST/api/v3` of a server
+    /// of one's own.
+    pub base_url: String,
+    /// Absent only where GitHub is not asked.
+    pub credential: Option<GitHubCredential>,
+    /// At least one.
+    pub repositories: Vec<Repository>,
+}
+
+/// As whom GitHub is asked.
+#[derive(Debug, Clone)]
+pub enum GitHubCredential {
+    /// `GITHUB_TOKEN`, or `github.token_file`.
+    Token(Secret),
+    /// An installation of an App.
+    App {
+        /// `github.app_id`.
+        app_id: u64,
+        /// `github.installation_id`.
+        installation_id: u64,
+        /// What `github.private_key_file` holds: a key in PEM form.
+        private_key: Secret,
+    },
+}
+
+/// A repository with workflows that deploy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// `owner/name`.
+    pub name: String,
+    /// Names of files in `.github/workflows`, at least one.
+    pub workflows: Vec<String>,
 }
 
 /// Templates of dashboards, monitors and SLOs.

@@ -1,7 +1,8 @@
 //! What reading a configuration gives, message by message.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod github;
 mod meaning;
 mod messages;
 mod privacy;

@@ -7,13 +7,17 @@ use super::*;
 #[test]
 fn no_secret_is_in_any_debug_or_display() {
     let secret = "hunter2secret";
-    let loaded = read("regions: [us-west-2]", "f", &env(&[("DD_API_KEY", secret), ("DD_APP_KEY", secret)])).unwrap();
+    let text = "regions: [us-west-2]\ngithub: {repositories: [{repo: a/b, workflows: [a.yml]}]}";
+    let variables = env(&[("DD_API_KEY", secret), ("DD_APP_KEY", secret), ("GITHUB_TOKEN", secret)]);
+    let loaded = read(text, "f", &variables).unwrap();
     assert!(!format!("{loaded:?}").contains(secret));
     let places = [
         "datadog: {api_key: SECRET}",
         "datadog: {app_key: [SECRET]}",
         "datadog: {api_key_file: SECRET}",
         "datadog: {api_key_file: [SECRET]}",
+        "github: {token: SECRET, token_file: SECRET, private_key_file: [SECRET], app_id: 1}",
+        "github: {repositories: [{repo: SECRET, workflows: []}], private_key: SECRET}",
         "datadog: {base_url: \"https://u:SECRET@h\"}",
         "dogstatsd: {url: \"udp://u:SECRET@h\"}",
         "state: \"gs://u:SECRET@h\"",

@@ -1,0 +1,89 @@
+use super::*;
+use crate::config::settings::{GitHubCredential, Repository};
+
+const REPOSITORIES: &str = "repositories: [{repo: example/ml, workflows: [deploy.yml]}]";
+
+fn github(rest: &str, variables: &[(&str, &str)]) -> crate::config::settings::GitHub {
+    settings(&format!("regions: [us-west-2]\ngithub: {{{rest}{REPOSITORIES}}}"), variables).github.unwrap()
+}
+
+#[test]
+fn without_the_section_nothing_is_followed() {
+    assert!(settings("regions: [us-west-2]", &[("GITHUB_TOKEN", "ghp_abc")]).github.is_none());
+}
+
+#[test]
+fn a_repository_is_all_that_is_needed() {
+    let alone = github("", &[]);
+    assert_eq!(alone.base_url, "https://api.github.com");
+    assert!(alone.credential.is_none());
+    assert_eq!(alone.repositories, [Repository { name: "example/ml".into(), workflows: vec!["deploy.yml".into()] }]);
+    let own = github("base_url: \"https://ghe.example.com/api/v3/\", ", &[]);
+    assert_eq!(own.base_url, "https://ghe.example.com/api/v3");
+}
+
+#[test]
+fn the_variable_goes_before_the_file_and_an_app_before_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("token", "ghp_file\n");
+    write("app.pem", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n");
+    let credential = |rest: &str, variables: &[(&str, &str)]| {
+        write("ddsync.yml", &format!("regions: [us-west-2]\ngithub: {{{rest}{REPOSITORIES}}}"));
+        let loaded = load(&folder.path().join("ddsync.yml"), &env(variables)).unwrap();
+        (loaded.settings.github.unwrap().credential.unwrap(), loaded.warnings.len())
+    };
+    let token = |credential: GitHubCredential| match credential {
+        GitHubCredential::Token(token) => token.expose().to_owned(),
+        GitHubCredential::App { .. } => panic!("an App"),
+    };
+    assert_eq!(token(credential("token_file: token, ", &[]).0), "ghp_file");
+    assert_eq!(token(credential("token_file: token, ", &[("GITHUB_TOKEN", "ghp_own")]).0), "ghp_own");
+    let app = "app_id: 12, installation_id: 34, private_key_file: app.pem, ";
+    let (credential, warnings) = credential(app, &[("GITHUB_TOKEN", "ghp_own")]);
+    let GitHubCredential::App { app_id, installation_id, private_key } = credential else { panic!("a token") };
+    assert_eq!((app_id, installation_id, warnings), (12, 34, 1));
+    assert!(private_key.expose().starts_with("-----BEGIN RSA"));
+}
+
+#[test]
+fn every_mistake_is_named() {
+    let text = "regions: [us-west-2]
+github:
+  base_url: https://github.com
+  tokn_file: x
+  token: ghp_0123456789
+  token_file: nowhere
+  app_id: 12
+  private_key_file: ddsync.yaml
+  repositories:
+    - {repo: ml-pipelines, workflows: [deploy.yml]}
+    - {repo: example/ml, workflows: [deploy, deploy.yml, .github/workflows/deploy.yml]}
+    - {repo: Example/ML, workflow: deploy.yml}
+    - example/ml
+";
+    insta::assert_snapshot!(problems(text), @r#"
+    ddsync.yaml:3: github: needs `installation_id` too: an App is `app_id`, `installation_id`, `private_key_file`
+    ddsync.yaml:3: github.base_url: `github.com` is the site; write `https://api.github.com`
+    ddsync.yaml:4: github.tokn_file: unknown key; did you mean `token_file`?
+    ddsync.yaml:5: github.token: a key does not belong in this file; set GITHUB_TOKEN, or name a file in `github.token_file` or `github.private_key_file`
+    ddsync.yaml:6: github.token_file: stands beside `app_id`; keep the token or the App
+    ddsync.yaml:8: github.private_key_file: the file cannot be read: not found; name the file with the private key that GitHub gave out for the App
+    ddsync.yaml:10: github.repositories[0].repo: is not `owner/name`, for example `example/ml-pipelines`
+    ddsync.yaml:11: github.repositories[1].workflows[0]: `deploy` is not the name of a file in .github/workflows; write one such as `deploy.yml`
+    ddsync.yaml:11: github.repositories[1].workflows[2]: stands twice
+    ddsync.yaml:12: github.repositories[2]: the repository is there already; put all its workflows into one list
+    ddsync.yaml:12: github.repositories[2]: needs `workflows`, for example `workflows: [deploy.yml]`
+    ddsync.yaml:12: github.repositories[2].workflow: unknown key; did you mean `workflows`?
+    ddsync.yaml:13: github.repositories[3]: expected a mapping with keys such as `repo:`, found `example/ml`
+    "#);
+}
+
+#[test]
+fn a_section_needs_repositories() {
+    insta::assert_snapshot!(problems("regions: [us-west-2]\ngithub: {repositories: []}"), @"ddsync.yaml:2: github: needs `repositories`, for example `repositories: [{repo: example/ml-pipelines, workflows: [deploy.yml]}]`");
+    insta::assert_snapshot!(problems("regions: [us-west-2]\ngithub: {base_url: \"ghe.example.com\"}"), @r#"
+    ddsync.yaml:2: github: needs `repositories`, for example `repositories: [{repo: example/ml-pipelines, workflows: [deploy.yml]}]`
+    ddsync.yaml:2: github.base_url: `ghe.example.com` is no URL; write one such as `https://github.example.com/api/v3`
+    "#);
+}
