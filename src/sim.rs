@@ -1,7 +1,7 @@
-//! A pretend company with its AWS accounts and its Datadog, on loopback.
+//! A pretend company with its AWS accounts, its Datadog and its GitHub, on loopback.
 //!
-//! Two HTTP servers on free ports of 127.0.0.1: one answers the AWS APIs that this program calls (tagging, `SageMaker`, `CloudWatch`,
-//! Logs, STS), the other Datadog's. Every value of every minute is a pure function of the seed, points arrive late and change as
+//! Three HTTP servers on free ports of 127.0.0.1: one answers the AWS APIs that this program calls (tagging, `SageMaker`, `CloudWatch`,
+//! Logs, STS), one Datadog's, one GitHub's. Every value of every minute is a pure function of the seed, points arrive late and change as
 //! they do at AWS, the clock can run fast, and faults come on request. It names metrics, tags and fields by literals of its own and
 //! imports nothing of this crate but its query language, so that a misspelt name elsewhere cannot hide.
 //!
@@ -23,6 +23,8 @@
 //! | `POST /_sim/objects/delete` | a person deletes one: `{"kind","id"}` |
 //! | `GET /_sim/writes` | how many were written through the API, by kind and `create`, `update`, `delete`, `restore` |
 //! | `POST /_sim/history` | `{"days":30}` copies the last hour of every series back over so many days, some points every few hours |
+//! | `GET /_sim/deploys` | what every run of a deploy workflow really was, one JSON object a line |
+//! | `POST /_sim/deploys` | somebody deploys now: `{"repository","deploy":{"pipeline","action":"up","environment","branch","cause":"planned","minutes":5,"conclusion":"success"}}` |
 //! | `POST /_sim/reset` | forgets all of the above |
 
 use std::{
@@ -44,6 +46,7 @@ mod control;
 mod datadog;
 mod dice;
 pub mod faults;
+pub mod github;
 mod lateness;
 pub mod received;
 mod values;
@@ -53,6 +56,7 @@ pub use self::{
     clock::Clock,
     datadog::objects::{ObjectKind, Write},
     faults::{Fault, Faults, Rule},
+    github::history::{Deploy, Dispatch},
     received::{Kept, Received, Series},
     world::{Truth, World},
 };
@@ -78,6 +82,12 @@ pub struct Options {
     pub record: Record,
     /// How many requests each of Datadog's operations gets; those over it are refused with 429.
     pub rate_limit: RateLimit,
+    /// The one personal token that GitHub accepts.
+    pub github_token: String,
+    /// How many requests GitHub answers in an hour.
+    pub github_limit: RateLimit,
+    /// How many runs the larger of two deploy workflows has.
+    pub github_runs: usize,
     /// What a message may notify, each with its `@`.
     pub handles: Vec<String>,
 }
@@ -94,6 +104,9 @@ impl Default for Options {
             app_key: "pretend-app-key".to_owned(),
             record: Record::Points,
             rate_limit: RateLimit { requests: 100_000, seconds: 10 },
+            github_token: "ghp_pretend-github-token".to_owned(),
+            github_limit: RateLimit { requests: 5_000, seconds: 3_600 },
+            github_runs: 1_300,
             handles: ["@slack-ml", "@pagerduty-ml", "@slack-docs", "@pagerduty-Docs", "@person@example.com"]
                 .map(str::to_owned)
                 .into(),
@@ -131,7 +144,7 @@ pub struct RateLimit {
     pub seconds: u32,
 }
 
-/// What both servers share.
+/// What the servers share.
 #[derive(Debug)]
 struct Shared {
     options: Options,
@@ -141,6 +154,7 @@ struct Shared {
     requests: Mutex<BTreeMap<(String, String), u64>>,
     objects: Mutex<Objects>,
     limits: Mutex<limits::Used>,
+    github: Mutex<github::Memory>,
 }
 
 impl Shared {
@@ -178,6 +192,7 @@ impl Shared {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.clear();
         self.faults.clear();
+        self.forget_github();
         self.world.reopen(&self.options.company);
     }
 }
@@ -194,18 +209,21 @@ pub struct Sim {
     shared: Arc<Shared>,
     aws: SocketAddr,
     datadog: SocketAddr,
+    github: SocketAddr,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<io::Result<()>>>,
 }
 
 impl Sim {
-    /// Opens the company and starts both servers on free ports.
+    /// Opens the company and starts the servers on free ports.
     ///
     /// # Errors
     /// When no port of 127.0.0.1 can be listened on.
     pub async fn start(options: Options) -> io::Result<Self> {
+        let opened = options.clock.now();
         let shared = Arc::new(Shared {
-            world: World::new(options.seed, &options.company, options.clock.now()),
+            world: World::new(options.seed, &options.company, opened),
+            github: Mutex::new(github::Memory::new(options.seed, opened, options.github_runs)),
             faults: Faults::new(options.seed),
             received: Mutex::default(),
             requests: Mutex::default(),
@@ -231,7 +249,9 @@ impl Sim {
         let aws = serve(Router::new().fallback(aws::serve)).await?;
         let dated = map_response_with_state(shared.clone(), clock::date);
         let datadog = serve(datadog::router().merge(control::router()).layer(dated)).await?;
-        Ok(Self { shared, aws, datadog, stop, servers })
+        let dated = map_response_with_state(shared.clone(), clock::date);
+        let github = serve(github::router().layer(dated)).await?;
+        Ok(Self { shared, aws, datadog, github, stop, servers })
     }
 
     /// The endpoint of every AWS service, `http://127.0.0.1:PORT`.
@@ -246,6 +266,24 @@ impl Sim {
         format!("http://{}", self.datadog)
     }
 
+    /// GitHub's base URL, `http://127.0.0.1:PORT`; `/api/v3` below it is the same.
+    #[must_use]
+    pub fn github_url(&self) -> String {
+        format!("http://{}", self.github)
+    }
+
+    /// What every run of a deploy workflow really was that has been dispatched by now, oldest first by repository.
+    #[must_use]
+    pub fn deploys(&self) -> Vec<Deploy> {
+        self.shared.deploys()
+    }
+
+    /// Dispatches a deploy workflow now; nothing when there is no such repository or branch.
+    #[must_use]
+    pub fn dispatch(&self, repository: &str, asked: &Dispatch) -> Option<Deploy> {
+        self.shared.dispatch(repository, asked)
+    }
+
     /// The environment of a process that is to live in this company.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
@@ -257,6 +295,7 @@ impl Sim {
             ("AWS_REGION", world::REGION.to_owned()),
             ("DD_API_KEY", options.api_key.clone()),
             ("DD_APP_KEY", options.app_key.clone()),
+            ("GITHUB_TOKEN", options.github_token.clone()),
             ("DDSYNC_CLOCK", options.clock.to_env()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -272,10 +311,13 @@ impl Sim {
         };
         let accounts = company::accounts(&self.shared.options.company).iter();
         format!(
-            "regions: [{}]\naccounts:\n{}\ndatadog: {{base_url: \"{}\"}}\nstate: {}\n",
+            "regions: [{}]\naccounts:\n{}\ndatadog: {{base_url: \"{}\"}}\n\
+             github: {{base_url: \"{}\", repositories: [{{repo: acme/ml-pipelines, workflows: [deploy.yml]}}, \
+             {{repo: acme/claims, workflows: [release.yml]}}]}}\nstate: {}\n",
             world::REGION,
             accounts.map(account).collect::<Vec<_>>().join("\n"),
             self.datadog_url(),
+            self.github_url(),
             serde_json::Value::from(state)
         )
     }
@@ -304,13 +346,14 @@ impl Sim {
         self.shared.options.clock
     }
 
-    /// How often each operation was asked for, by service (`tagging`, `sagemaker`, `cloudwatch`, `logs`, `sts`, `datadog`) and operation.
+    /// How often each operation was asked for, by service (`tagging`, `sagemaker`, `cloudwatch`, `logs`, `sts`, `datadog`, `github`) and
+    /// operation.
     #[must_use]
     pub fn requests(&self) -> BTreeMap<(String, String), u64> {
         self.shared.requests()
     }
 
-    /// Takes no new connections and ends both servers.
+    /// Takes no new connections and ends the servers.
     pub async fn stop(self) {
         // The servers may have ended before.
         let _ = self.stop.send(true);

@@ -244,7 +244,9 @@ async fn act_out(faults: &[Fault]) -> Result<(), Refusal> {
                 continue;
             }
             Fault::Reset | Fault::LostAnswer => super::hang_up(),
-            Fault::Throttle | Fault::RateLimited => (400, "ThrottlingException", "Rate exceeded"),
+            Fault::Throttle | Fault::RateLimited | Fault::HourUsedUp(_) | Fault::SecondaryLimit(_) => {
+                (400, "ThrottlingException", "Rate exceeded")
+            }
             Fault::ServerError(503) => (503, "ServiceUnavailableException", "Service Unavailable"),
             Fault::ServerError(_) => (500, "InternalFailure", "Internal error"),
             Fault::AccessDenied | Fault::Forbidden => {

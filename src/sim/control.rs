@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Shared, faults::Rule, world::Truth};
 
+mod deploys;
 mod objects;
 
 pub(super) fn router() -> Router<Arc<Shared>> {
@@ -29,6 +30,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/_sim/faults", get(show_faults).post(set_faults))
         .route("/_sim/reset", post(reset))
         .route("/_sim/world", post(change_world))
+        .merge(deploys::router())
         .merge(objects::router())
 }
 

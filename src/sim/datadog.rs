@@ -183,7 +183,9 @@ async fn enter(shared: &Shared, operation: &str, headers: &HeaderMap, app_key: b
                 let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 return Err(refuse(status, "Internal error"));
             }
-            Fault::RateLimited | Fault::Throttle => return Err(limits::refusal(operation)),
+            Fault::RateLimited | Fault::Throttle | Fault::HourUsedUp(_) | Fault::SecondaryLimit(_) => {
+                return Err(limits::refusal(operation));
+            }
             Fault::Forbidden | Fault::AccessDenied | Fault::ExpiredToken => {
                 return Err(refuse(StatusCode::FORBIDDEN, "Forbidden"));
             }

@@ -13,7 +13,7 @@ use super::dice;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// `sagemaker`, `tagging`, `cloudwatch`, `logs`, `sts` or `datadog`.
+    /// `sagemaker`, `tagging`, `cloudwatch`, `logs`, `sts`, `datadog` or `github`.
     pub service: String,
     /// As in [`super::Sim::requests`], for example `GetMetricData` or `series`.
     #[serde(default)]
@@ -99,8 +99,12 @@ pub enum Fault {
     ExpiredToken,
     /// Datadog's 429 with its headers.
     RateLimited,
-    /// Datadog's 403.
+    /// Datadog's 403; GitHub's with the permission that it takes.
     Forbidden,
+    /// GitHub's limit of an hour is used up, for so many seconds.
+    HourUsedUp(u64),
+    /// GitHub's limit on bursts, with or without `retry-after` in seconds.
+    SecondaryLimit(Option<u64>),
 }
 
 /// The rules in force.

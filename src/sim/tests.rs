@@ -16,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::*;
 
 mod datadog;
+mod github;
 mod objects;
 
 const MINUTE: i64 = 1_700_000_040;

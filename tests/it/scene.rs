@@ -141,6 +141,7 @@ impl Scene {
         let text = text
             .replace(&self.sim.aws_url(), "http://AWS")
             .replace(&self.sim.datadog_url(), "http://DATADOG")
+            .replace(&self.sim.github_url(), "http://GITHUB")
             .replace(&*self.folder.path().to_string_lossy(), "/FOLDER");
         let text: String = text.split_inclusive('\n').map(redact_line).collect();
         if host.trim().is_empty() { text } else { text.replace(&format!("{} pid ", host.trim()), "HOST pid ") }

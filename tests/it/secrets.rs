@@ -8,9 +8,10 @@ const OWN_SECRET: &str = "wJalrXUtnFEMI-own-secret";
 const OWN_TOKEN: &str = "FwoGZXIvYXdzEBEa-own-token";
 
 /// What must not be read anywhere, with what it is.
-const SECRETS: [(&str, &str); 6] = [
+const SECRETS: [(&str, &str); 7] = [
     ("the API key", "pretend-api-key"),
     ("the application key", "pretend-app-key"),
+    ("the token of GitHub", "pretend-github-token"),
     ("the secret key of the process", OWN_SECRET),
     ("the session token of the process", OWN_TOKEN),
     ("the secret key of an assumed role", "pretend-secret"),
