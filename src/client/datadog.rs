@@ -23,6 +23,7 @@ mod objects;
 mod skew;
 
 pub use error::SendError;
+pub(in crate::client) use error::{innermost, quote};
 pub use objects::{MonitorState, Objects};
 pub use skew::{MAX_SKEW, Skew};
 

@@ -228,7 +228,7 @@ pub(super) fn listed(answer: &Value) -> Option<String> {
 }
 
 /// The start of an answer: no control characters, no keys, at most [`MAX_QUOTE_CHARS`] characters.
-pub(super) fn quote(answer: &str, secrets: &[Secret]) -> String {
+pub(in crate::client) fn quote(answer: &str, secrets: &[Secret]) -> String {
     // The keys go first: cut in the middle, the rest of one would not be recognised.
     let mut text = answer.to_owned();
     for secret in secrets {
@@ -239,7 +239,7 @@ pub(super) fn quote(answer: &str, secrets: &[Secret]) -> String {
 }
 
 /// What the last cause in a chain says.
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+pub(in crate::client) fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
