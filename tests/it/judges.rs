@@ -40,6 +40,51 @@ async fn the_official_client_provisions_the_pretend_datadog_and_reads_it_back() 
     judged("provision_datadog.py", |sim| vec![sim.datadog_url()]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn githubs_own_models_accept_what_the_pretend_github_sends() {
+    judged("judge_github.py", |sim| vec![sim.github_url()]).await;
+}
+
+/// A judge that finds nothing wrong proves nothing, so each fault is shown to it once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_judge_of_github_refuses_what_github_would_not_send() {
+    let sim = Sim::start(Options::default()).await.expect("the pretend company starts");
+    let deploy = sim.deploys().pop().expect("a run");
+    let url = format!("{}/repos/{}/actions/runs/{}", sim.github_url(), deploy.repository, deploy.id);
+    let token = Options::default().github_token;
+    let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("an answer");
+    let good: Value = serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON");
+    let faults = [
+        ("/id", json!("1")),
+        ("/display_title", Value::Null),
+        ("/displaytitle", json!("x")),
+        ("/created_at", json!("yesterday")),
+        ("/conclusion", json!(3)),
+        ("/run_attempt", json!("second")),
+        ("/repository", Value::Null),
+        ("/repository/owner/login", Value::Null),
+        ("/head_commit/mesage", json!("x")),
+    ];
+    let mut bodies = vec![good.to_string()];
+    bodies.extend(faults.iter().map(|(pointer, value)| {
+        let mut body = good.clone();
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        body.pointer_mut(parent).expect("a parent")[key] = value.clone();
+        body.to_string()
+    }));
+    let verdict = python::run("judge_github.py", &["WorkflowRun"], &[], bodies.join("\n").as_bytes());
+    assert_eq!(verdict.status.code(), Some(1));
+    let words = String::from_utf8(verdict.stderr).expect("UTF-8");
+    assert!(!words.lines().any(|line| line.starts_with("1: ")), "{words}");
+    for (number, (pointer, _)) in (2..).zip(&faults) {
+        assert!(
+            words.lines().any(|line| line.starts_with(&format!("{number}: "))),
+            "{pointer} passes; it said:\n{words}"
+        );
+    }
+    sim.stop().await;
+}
+
 /// A judge that finds nothing wrong proves nothing, so each fault is shown to it once.
 #[test]
 fn the_judge_of_series_refuses_what_datadog_would_refuse() {
