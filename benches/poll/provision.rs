@@ -13,7 +13,7 @@ use crate::polling::CONFIG;
 use crate::provisioning::{CHOSEN, Report};
 use crate::{Result, figure, heading, rounded};
 
-/// Pipelines that are applied, and those of which a plan's processor time and memory are promised.
+/// Pipelines that are applied, and those of which a plan's processor time is promised and its memory told.
 const APPLIED: usize = 50;
 pub(crate) const PLANNED: usize = 1000;
 /// How long a call of Datadog's API takes.
