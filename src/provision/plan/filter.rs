@@ -79,30 +79,26 @@ impl<'a> Choice<'a> {
     }
 
     fn is_about(&self, identity: &Identity, body: &Value) -> bool {
-        let means = |wanted: &[String], value: &str| wanted.is_empty() || is_among(wanted, value);
-        let tagged = |wanted: &[String], key| wanted.is_empty() || tags(body, key).any(|value| is_among(wanted, value));
-        match &identity.subject {
-            Subject::Pipeline { pipeline, environment, .. } => {
-                means(&self.pipelines, pipeline)
-                    && means(&self.environments, environment)
-                    && (self.teams.is_empty() || self.of_teams.contains(&(pipeline.as_str(), environment.as_str())))
+        let (pipeline, environment, team) = match &identity.subject {
+            Subject::Pipeline { pipeline, environment, .. } => (Some(pipeline), Some(environment), None),
+            Subject::Environment(environment) => (None, Some(environment), None),
+            Subject::Team(team) => (None, None, Some(team)),
+            Subject::Global | Subject::Digest(_) => (None, None, None),
+        };
+        let means = |wanted: &[String], told: Option<&String>, key| match told {
+            _ if wanted.is_empty() => true,
+            Some(value) => is_among(wanted, value),
+            None => tags(body, key).any(|value| is_among(wanted, value)),
+        };
+        let of_team = match pipeline.zip(environment) {
+            Some((pipeline, environment)) if !self.teams.is_empty() => {
+                self.of_teams.contains(&(pipeline.as_str(), environment.as_str()))
             }
-            Subject::Environment(environment) => {
-                tagged(&self.pipelines, "pipeline:")
-                    && means(&self.environments, environment)
-                    && tagged(&self.teams, "team:")
-            }
-            Subject::Team(team) => {
-                tagged(&self.pipelines, "pipeline:")
-                    && tagged(&self.environments, "environment:")
-                    && means(&self.teams, team)
-            }
-            Subject::Global | Subject::Digest(_) => {
-                tagged(&self.pipelines, "pipeline:")
-                    && tagged(&self.environments, "environment:")
-                    && tagged(&self.teams, "team:")
-            }
-        }
+            _ => means(&self.teams, team, "team:"),
+        };
+        of_team
+            && means(&self.pipelines, pipeline, "pipeline:")
+            && means(&self.environments, environment, "environment:")
     }
 }
 
