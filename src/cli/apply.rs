@@ -82,12 +82,21 @@ async fn planned(work: &Work, path: &Path) -> Result<Prepared, CommandError> {
     work.check_namespace(path, "plan", &plan.namespace)?;
     let world = work.look().await?;
     plan.check(&world, work.session.clock.now().timestamp())?;
-    let moved = apply::moved(&plan, &world);
+    unmoved(&plan, &world, "made")?;
+    Ok(Prepared { plan, world })
+}
+
+/// Whether Datadog is still as it was when the plan was `made` or shown.
+///
+/// # Errors
+/// What has changed.
+pub(super) fn unmoved(plan: &Plan, world: &World, made: &str) -> Result<(), CommandError> {
+    let moved = apply::moved(plan, world);
     if moved.is_empty() {
-        return Ok(Prepared { plan, world });
+        return Ok(());
     }
     Err(CommandError::Failed(format!(
-        "datadog has changed since the plan was made, so nothing was done:\n  {}\nplan again",
+        "datadog has changed since the plan was {made}, so nothing was done:\n  {}\nplan again",
         moved.join("\n  ")
     )))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::apply::approve;
+use super::apply::{approve, unmoved};
 use super::session::Session;
 use super::{CommandError, discover, print};
 use crate::agent::known_metrics;
@@ -187,14 +187,8 @@ impl Work {
             return Ok(world);
         }
         let world = self.look().await?;
-        let moved = apply::moved(plan, &world);
-        if moved.is_empty() {
-            return Ok(world);
-        }
-        Err(CommandError::Failed(format!(
-            "datadog has changed since the plan was shown, so nothing was done:\n  {}\nplan again",
-            moved.join("\n  ")
-        )))
+        unmoved(plan, &world, "shown")?;
+        Ok(world)
     }
 
     pub(super) fn options(&self, options: &PlanOptions) -> Options {
