@@ -46,7 +46,7 @@ impl Planner<'_> {
             let left = grace_seconds.saturating_sub(now.saturating_sub(since));
             if left <= 0 && prune {
                 let for_long = span(now.saturating_sub(since));
-                self.delete(live, &mark.identity, format!("what it is about has been gone for {for_long}"));
+                self.delete(live, &mark.identity, format!("nothing has made it for {for_long}"));
             } else {
                 let fate = match (left > 0, prune) {
                     (true, true) => format!("pruned in {}", span(left)),
