@@ -86,7 +86,7 @@ pub(super) async fn run(args: &PageArgs, verbose: u8) -> Outcome {
                     return Err(CommandError::Failed("stopped; the monitor of this test may be left".to_owned()));
                 }
             };
-            return Err(CommandError::Failed(format!("stopped; {left} monitors of this test were deleted")));
+            return Err(CommandError::Failed(format!("stopped; monitors of this test that were deleted: {left}")));
         }
     };
     let failed = shown.iter().any(|shown| matches!(shown.seen, Seen::Failed(_)));
