@@ -120,12 +120,12 @@ impl Deploy {
             return "Deploy".to_owned();
         }
         let Self { pipeline, environment, branch, .. } = self;
-        format!("{} {pipeline} to {environment} from {branch}", self.action.word())
+        format!("{} {} to {environment} from {branch}", self.action.word(), Repository::file(pipeline))
     }
 
     pub(super) fn job(&self) -> String {
         if self.named_jobs {
-            format!("deploy ({}, {}, {})", self.pipeline, self.action.word(), self.environment)
+            format!("deploy ({}, {}, {})", self.action.word(), self.environment, Repository::file(&self.pipeline))
         } else {
             "deploy".to_owned()
         }
@@ -263,6 +263,6 @@ pub struct Dispatch {
     pub conclusion: Conclusion,
 }
 
-/// The one line of the workflow that makes its inputs visible.
-const RUN_NAME: &str = "name: Deploy\nrun-name: >-\n  ${{ inputs.action }} ${{ inputs.pipeline }} to \
-                        ${{ inputs.environment }} from ${{ inputs.branch }}\non: workflow_dispatch\n";
+/// The workflow, with the one line that makes its inputs visible.
+const RUN_NAME: &str = "name: Deploy\nrun-name: '${{ inputs.action }} ${{ inputs.YAML }} to \
+                        ${{ inputs.environment }} from ${{ inputs.branch }}'\non: workflow_dispatch\n";

@@ -26,7 +26,7 @@ async fn other_processes_deploy_and_see_what_it_was() {
     assert!(shown.contains(&made));
     let run = format!("{}/repos/acme/ml-pipelines/actions/runs/{}", sim.github_url(), made["id"]);
     let run = http.get(run).bearer_auth("ghp_pretend-github-token").send().await.unwrap().text().await.unwrap();
-    assert!(run.contains("up Lease to data_prod from main"), "{run}");
+    assert!(run.contains("up pipelines/lease.yaml to data_prod from main"), "{run}");
     http.post(format!("{}/_sim/reset", sim.datadog_url())).send().await.unwrap();
     assert_eq!(sim.deploys().len(), before);
     sim.stop().await;

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::*;
+use crate::model::dora::{JOB_NAME, Pattern, TITLE};
 use crate::sim::github::history::{Action, Cause, Conclusion, Dispatch};
 
 #[tokio::test]
@@ -63,13 +64,13 @@ async fn titles_attempts_and_nulls_come_through() {
     let titled = truth.iter().filter(|deploy| deploy.titled);
     for deploy in titled {
         let title = format!(
-            "{} {} to {} from {}",
+            "{} pipelines/{}.yaml to {} from {}",
             match deploy.action {
                 Action::Up => "up",
                 Action::Preview => "preview",
                 Action::Destroy => "destroy",
             },
-            deploy.pipeline,
+            deploy.pipeline.to_lowercase(),
             deploy.environment,
             deploy.branch
         );
@@ -109,7 +110,7 @@ async fn jobs_leave_waiting_out_and_a_timeout_looks_cancelled() {
     assert_eq!((job.started_at, job.completed_at), (Some(attempt.started), Some(attempt.completed)));
     let named = truth.iter().find(|deploy| deploy.named_jobs && deploy.action == Action::Preview).unwrap();
     let jobs = github.jobs(named.id, 1).await.unwrap().items;
-    let name = format!("deploy ({}, preview, {})", named.pipeline, named.environment);
+    let name = format!("deploy (preview, {}, pipelines/{}.yaml)", named.environment, named.pipeline.to_lowercase());
     assert_eq!(jobs.last().unwrap().name.as_deref(), Some(name.as_str()));
     assert!(!truth.last().unwrap().named_jobs);
     let artifacts = github.artifacts(named.id).await.unwrap().items;
@@ -139,9 +140,43 @@ async fn what_is_dispatched_now_runs_and_ends() {
     let clock = Clock::parse(&sim.clock().to_env()).unwrap();
     let deadline = deploy.created() + TimeDelta::hours(9);
     let run = client.repository(ML, deadline).run(deploy.id).await.unwrap();
-    assert_eq!(run.display_title.as_deref(), Some("up Lease to data_prod from main"));
+    assert_eq!(run.display_title.as_deref(), Some("up pipelines/lease.yaml to data_prod from main"));
     clock.sleep_until(deploy.attempts[0].completed + TimeDelta::seconds(1)).await;
     let run = client.repository(ML, deadline).run(deploy.id).await.unwrap();
     assert_eq!((run.status.as_deref(), run.conclusion.as_deref()), (Some("completed"), Some("failure")));
+    sim.stop().await;
+}
+
+/// What the workflow of the pretend company writes, the model reads: nothing is attributed by chance.
+#[tokio::test]
+async fn titles_and_jobs_tell_what_was_asked_for() {
+    let sim = company().await;
+    let client = client_of(&sim);
+    let github = client.repository(ML, opened());
+    let (title, job) = (Pattern::parse(TITLE).unwrap(), Pattern::parse(JOB_NAME).unwrap());
+    let truth = truth(&sim, ML);
+    let (titled, others): (Vec<&Deploy>, Vec<&Deploy>) = truth.iter().partition(|deploy| deploy.titled);
+    assert!(titled.len() > 100 && others.len() > 100);
+    for deploy in titled.iter().step_by(40) {
+        let run = github.run(deploy.id).await.unwrap();
+        let asked = title.read(run.display_title.as_deref().unwrap()).unwrap();
+        let yaml = format!("pipelines/{}.yaml", deploy.pipeline.to_lowercase());
+        let (environment, branch) = (deploy.environment.as_str(), deploy.branch.as_str());
+        assert_eq!((asked.yaml.as_deref(), asked.environment.as_str()), (Some(yaml.as_str()), environment));
+        assert_eq!(
+            (asked.branch.as_deref(), format!("{:?}", asked.action)),
+            (Some(branch), format!("{:?}", deploy.action))
+        );
+        let jobs = github.jobs(deploy.id, 1).await.unwrap().items;
+        let told = job.read(jobs.last().unwrap().name.as_deref().unwrap()).unwrap();
+        assert_eq!((told.yaml.as_deref(), told.environment.as_str()), (Some(yaml.as_str()), environment));
+    }
+    for deploy in others.iter().step_by(40) {
+        let run = github.run(deploy.id).await.unwrap();
+        assert_eq!(title.read(run.display_title.as_deref().unwrap_or_default()), None);
+    }
+    let workflow = github.contents(".github/workflows/deploy.yml", &titled[0].commit).await.unwrap();
+    let workflow = String::from_utf8_lossy(&workflow);
+    assert!(workflow.contains(&title.run_name()), "{workflow}");
     sim.stop().await;
 }
