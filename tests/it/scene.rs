@@ -1,7 +1,7 @@
 //! A pretend company, a configuration for it, and the program run in it as a person runs it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,6 +9,8 @@ use ddsync::clock;
 use ddsync::sim::{Clock, Options, Sim};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+
+use crate::python;
 
 /// 8 o'clock on a Tuesday morning by the company's clock, eight hours behind UTC: its rush hour begins.
 pub(crate) fn morning() -> DateTime<Utc> {
@@ -103,8 +105,13 @@ impl Scene {
     fn command(&self, arguments: &[&str]) -> Command {
         std::fs::write(self.path("ddsync.yaml"), &self.config).expect("the configuration is written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ddsync"));
+        command.args(arguments);
+        self.within(command)
+    }
+
+    /// A command in the folder and with the environment of this place.
+    fn within(&self, mut command: Command) -> Command {
         command
-            .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
             .envs(&self.environment)
@@ -128,6 +135,17 @@ impl Scene {
     pub(crate) fn start_heard(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    }
+
+    /// Starts the program on a terminal of its own: what is written to it is typed, what it shows is read.
+    pub(crate) fn start_on_terminal(&self, arguments: &[&str]) -> Child {
+        std::fs::write(self.path("ddsync.yaml"), &self.config).expect("the configuration is written");
+        let mut command = Command::new(python::interpreter());
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges/on_terminal.py");
+        command.arg(script).arg(env!("CARGO_BIN_EXE_ddsync")).args(arguments);
+        let mut command = self.within(command);
+        command.env("TERM", "xterm").env("COLUMNS", "200").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.spawn().expect("Python starts")
     }
 
     /// Starts the program and leaves it running.

@@ -1,9 +1,11 @@
 //! How commands end: exit codes, what stays behind, and what is asked first.
 
+use chrono::TimeDelta;
 use ddsync::sim::{Fault, ObjectKind, Rule};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{FEW, ROUTES, applied, by_hand, edit, line, object, routed, seen};
+use super::{FEW, ROUTES, applied, by_hand, edit, line, object, routed, seen, with_templates, write_template};
 use crate::scene::Scene;
 
 /// What cannot be changed is told beside what was done, and the command has failed.
@@ -50,9 +52,7 @@ async fn a_filter_that_means_nothing() {
 /// By its title a monitor may take the name of one of ours.
 #[tokio::test]
 async fn a_built_in_template_is_not_replaced_by_chance() {
-    let mut scene = routed().await;
-    scene.config.push_str("templates: {dir: ./templates}\n");
-    std::fs::create_dir_all(scene.path("templates")).expect("a folder");
+    let scene = with_templates().await;
     let mut monitor = by_hand();
     monitor["name"] = json!("Failure ratio");
     let monitor = scene.sim.create_by_hand(ObjectKind::Monitor, monitor).expect("it is made");
@@ -79,9 +79,7 @@ async fn a_backup_of_another_namespace() {
 /// First the file, then the object.
 #[tokio::test]
 async fn a_template_that_was_written_before() {
-    let mut scene = routed().await;
-    scene.config.push_str("templates: {dir: ./templates}\n");
-    std::fs::create_dir_all(scene.path("templates")).expect("a folder");
+    let scene = with_templates().await;
     let monitor = scene.sim.create_by_hand(ObjectKind::Monitor, by_hand()).expect("it is made");
     let import = ["import", &monitor, "--as", "front-door"];
     assert_eq!(scene.run(&line(&[&import, &["--write"]])).await.code, Some(0));
@@ -119,9 +117,7 @@ async fn a_template_stays_with_what_is_taken_over() {
 /// A monitor that could not do what it is there for would stand in the way of every plan.
 #[tokio::test]
 async fn what_the_lint_refuses_is_not_taken_over() {
-    let mut scene = routed().await;
-    scene.config.push_str("templates: {dir: ./templates}\n");
-    std::fs::create_dir_all(scene.path("templates")).expect("a folder");
+    let scene = with_templates().await;
     let mut monitor = by_hand();
     monitor["message"] = json!("{{#is_alert}}Something is wrong. @slack-ml");
     let monitor = scene.sim.create_by_hand(ObjectKind::Monitor, monitor).expect("it is made");
@@ -150,13 +146,12 @@ async fn what_writes_asks_first() {
 /// What the templates that are about pipelines do not say well is told with no pipeline there.
 #[tokio::test]
 async fn warnings_about_templates_of_pipelines() {
-    let mut scene = routed().await;
-    scene.config.push_str("templates: {dir: ./templates, disable: [nothing], variables: {all: {nothing: 1}}}\n");
-    std::fs::create_dir_all(scene.path("templates/monitors")).expect("a folder");
+    let mut scene = with_templates().await;
+    scene.change("templates: {", "templates: {disable: [nothing], variables: {all: {nothing: 1}}, ");
     let text = "ddsync: {scope: pipeline}\nname: \"<< pipeline.name >>\"\ntype: query alert\n\
         query: \"avg(last_5m):avg:mlpipeline.endpoint.backlog_per_instance.avg{<< filter >>} > 5\"\nmessage: \"Look. << notify >>\"\n\
         options: {thresholds: {critical: 5}}\n";
-    std::fs::write(scene.path("templates/monitors/terse.yaml"), text).expect("it is written");
+    write_template(&scene, "monitors/terse.yaml", text);
     let screen = scene.run(&["validate"]).await;
     insta::assert_snapshot!("templates_warnings", screen.whole());
     assert_eq!(screen.code, Some(0));
@@ -182,4 +177,68 @@ async fn rendered_without_a_pipeline() {
         tags
     };
     assert_eq!(tags(&sent["body"]), tags(&live));
+}
+
+/// A clock that is ahead would make what has just gone look gone for long: Datadog's decides.
+#[tokio::test]
+async fn a_wrong_clock_ends_no_time_of_grace() {
+    let mut scene = Scene::new().await;
+    scene.config.push_str(ROUTES);
+    let few = ["--only", "success", "--pipeline", "payroll"];
+    applied(&scene, &few).await;
+    let resources = scene.sim.world().resources();
+    for gone in resources.iter().filter(|it| it.tag("pipeline") == Some("Payroll")) {
+        assert!(scene.sim.world().vanish(&gone.name));
+    }
+    applied(&scene, &few).await;
+    scene.set_clock_ahead(TimeDelta::hours(25));
+    let plan = scene.run(&line(&[&["plan", "--prune", "--json"], &few])).await.json();
+    assert_eq!((&plan["summary"]["delete"], &plan["summary"]["kept"]), (&json!(0), &json!(1)), "{plan}");
+}
+
+/// Types an answer once the question is there; the exit code and all that was on the terminal.
+async fn on_terminal(
+    scene: &Scene,
+    arguments: &[&str],
+    typed: &str,
+    meanwhile: impl FnOnce(),
+) -> (Option<i32>, String) {
+    let mut program = scene.start_on_terminal(arguments);
+    let (mut keys, mut screen) = (program.stdin.take().expect("keys"), program.stdout.take().expect("a screen"));
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("[y/N]") {
+        assert!(screen.read_buf(&mut shown).await.expect("it is read") > 0, "{}", String::from_utf8_lossy(&shown));
+    }
+    meanwhile();
+    keys.write_all(typed.as_bytes()).await.expect("it is typed");
+    screen.read_to_end(&mut shown).await.expect("it is read");
+    (program.wait().await.expect("it ends").code(), String::from_utf8_lossy(&shown).into_owned())
+}
+
+#[tokio::test]
+async fn a_person_is_asked_and_shown_how_far_it_is() {
+    let scene = routed().await;
+    let apply = line(&[&["apply"], &FEW]);
+    let (code, shown) = on_terminal(&scene, &apply, "n\n", || ()).await;
+    assert!(code == Some(1) && shown.contains("nothing was done"), "{shown}");
+    assert!(scene.sim.writes().is_empty());
+    let (code, shown) = on_terminal(&scene, &apply, "y\n", || ()).await;
+    assert!(code == Some(0) && shown.contains("4 done"), "{shown}");
+    assert!(shown.contains("objects ["), "no bar: {shown}");
+}
+
+/// Whoever says yes has seen what will be done.
+#[tokio::test]
+async fn what_changes_while_the_question_waits_is_not_overrun() {
+    let scene = routed().await;
+    applied(&scene, &FEW).await;
+    let name = "Lease (data_prod): requests fail";
+    for command in [line(&[&["apply"], &FEW]), line(&[&["destroy", "--backup", "backup.json"], &super::LEASE])] {
+        edit(&scene, ObjectKind::Monitor, name, "/priority", json!(5));
+        let count = scene.sim.writes();
+        let meanwhile = || edit(&scene, ObjectKind::Monitor, name, "/priority", json!(4));
+        let (code, shown) = on_terminal(&scene, &command, "y\n", meanwhile).await;
+        assert!(code == Some(1) && shown.contains("datadog has changed since the plan was shown"), "{shown}");
+        assert_eq!(scene.sim.writes(), count, "nothing is written");
+    }
 }

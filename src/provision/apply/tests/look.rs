@@ -146,3 +146,21 @@ async fn an_address_where_nobody_answers_is_soon_told_to_a_person() {
         assert_eq!(error.to_string().contains(words), told, "{error}");
     }
 }
+
+/// What is listed and not told would look as if it had to be made again.
+#[tokio::test]
+async fn dashboards_that_are_listed_and_not_told_are_no_world() {
+    let look = async |bench: &Bench| super::super::look(&bench.session(), NAMESPACE, None).await;
+    let bench = fleet().await;
+    bench.there.fault("GET dashboard/d3", 1, Fault::Refused(404));
+    bench.there.fault("GET dashboard/d4", 1, Fault::Refused(404));
+    let error = look(&bench).await.unwrap_err();
+    assert!(error.tag() == "misdirected" && error.to_string().contains("2 dashboards that are not there"), "{error}");
+
+    let bench = Bench::new().await;
+    let ours = marked(Kind::Dashboard, "ours", &board("ours"));
+    bench.there.put(Kind::Dashboard, "ours", &ours);
+    bench.there.with(|there| there.bare = true);
+    let error = look(&bench).await.unwrap_err();
+    assert!(error.to_string().contains("dashboard ours is listed as ours and told without our mark"), "{error}");
+}

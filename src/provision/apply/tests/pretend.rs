@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) points: Vec<Value>,
     /// A monitor never changes its state.
     pub(super) stuck: bool,
+    /// A dashboard that is asked for by its id has no description.
+    pub(super) bare: bool,
     log: Vec<String>,
     faults: Vec<(String, usize, Fault)>,
     made: usize,
@@ -186,6 +188,7 @@ impl Shared {
                         }
                     }
                     _ if kind == Kind::Monitor => there["overall_state"] = json!(self.state()),
+                    _ if kind == Kind::Dashboard && self.bare => there["description"] = json!(""),
                     _ => {}
                 }
                 (200, enveloped(there))

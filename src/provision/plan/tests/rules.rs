@@ -444,6 +444,17 @@ fn a_copy_that_a_person_made_stays() {
     assert_eq!(raced.steps.iter().filter_map(|step| step.action.id()).collect::<Vec<_>>(), ["7000", "7000"]);
 }
 
+/// A plan of a file is believed no more than one that is made now.
+#[test]
+fn a_plan_that_is_carried_out_later_has_the_same_guard() {
+    let server = applied(&all(&["a", "b", "c"]));
+    let whole = plan(&all(&["a", "b", "c", "d"]), &server.world(), &options()).unwrap();
+    assert_eq!(whole.check(&server.world(), NOW), Ok(()));
+    let without = |kind: Kind| World::of(server.world().objects.into_iter().filter(|live| live.kind != kind).collect());
+    assert!(matches!(whole.check(&without(Kind::Slo), NOW), Err(Refusal::Shrunk { kind: Kind::Slo, .. })));
+    assert!(matches!(whole.check(&without(Kind::Dashboard), NOW), Err(Refusal::NoDashboards { .. })));
+}
+
 #[test]
 fn a_plan_that_was_changed_by_hand_is_refused() {
     let whole = plan(&all(&["a"]), &World::default(), &options()).unwrap();
