@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::provision::object::{Kind, resolve};
+use crate::provision::object::{Kind, resolves_to};
 use crate::provision::plan::FieldChange;
 
 mod addition;
@@ -179,10 +179,6 @@ fn same_value(at: &Place<'_>, desired: &Value, live: &Value) -> bool {
         || rules::is_blank(desired) && rules::is_blank(live)
         || rules::is_blank(live) && rules::is_default(at, desired)
         || rules::is_blank(desired) && !desired.is_boolean() && rules::is_default(at, live)
-}
-
-fn resolves_to(desired: &str, live: &str, ids: Ids<'_>) -> bool {
-    resolve(&Value::from(desired), ids).0.as_str().is_some_and(|text| text.trim() == live)
 }
 
 /// A `metric alert` and a `query alert` are one type, whatever it was called when it was written.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 
+use memchr::memchr_iter;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -146,17 +147,53 @@ impl World {
 /// The first 12 hexadecimal digits of the SHA-256 of a body. Keys are in order in it, whatever order they came in.
 #[must_use]
 pub fn digest(body: &Value) -> String {
-    // Writing JSON into memory has no way to fail, nor has writing into a text.
-    let mut written = Vec::with_capacity(WRITTEN);
-    let _infallible = serde_json::to_writer(&mut written, body).is_ok();
+    digest_in(body, &mut Vec::new())
+}
+
+/// As [`digest`]; `written` is written over, and can be used again.
+#[must_use]
+pub fn digest_in(body: &Value, written: &mut Vec<u8>) -> String {
+    written.clear();
+    write_down(body, written);
     Sha256::digest(&written).iter().take(6).fold(String::with_capacity(12), |mut text, byte| {
         let _infallible = write!(text, "{byte:02x}");
         text
     })
 }
 
-/// Bytes that most bodies take when they are written.
-const WRITTEN: usize = 4096;
+/// A byte that stands in no text.
+const END: u8 = 0xff;
+
+/// Every value says what it is and where it ends, so that no two bodies are written alike. JSON would do too, but its
+/// escapes are the greater part of the time that a digest takes.
+fn write_down(body: &Value, written: &mut Vec<u8>) {
+    let text = |kind: u8, text: &str, written: &mut Vec<u8>| {
+        written.push(kind);
+        written.extend_from_slice(text.as_bytes());
+        written.push(END);
+    };
+    match body {
+        Value::Null => written.push(b'n'),
+        Value::Bool(flag) => written.push(if *flag { b't' } else { b'f' }),
+        Value::Number(number) => text(b'#', &number.to_string(), written),
+        Value::String(string) => text(b'"', string, written),
+        Value::Array(items) => {
+            written.push(b'[');
+            for item in items {
+                write_down(item, written);
+            }
+            written.push(END);
+        }
+        Value::Object(fields) => {
+            written.push(b'{');
+            for (key, value) in fields {
+                text(b':', key, written);
+                write_down(value, written);
+            }
+            written.push(END);
+        }
+    }
+}
 
 /// Stands in a body for the id of another object, until that is known.
 #[must_use]
@@ -190,21 +227,56 @@ pub fn resolve(body: &Value, id: &dyn Fn(Kind, &Identity) -> Option<String>) -> 
     }
 }
 
+/// Whether `text` is `other`, but for references that stand in it for what `id` knows. Nothing is copied.
+#[must_use]
+pub fn resolves_to(text: &str, other: &str, id: &dyn Fn(Kind, &Identity) -> Option<String>) -> bool {
+    let (mut rest, mut other) = (text, other);
+    while let Some(Reference { before, whole, after }) = Reference::first_in(rest) {
+        let known = Reference::id(whole, id);
+        let end = other.strip_prefix(before).and_then(|end| end.strip_prefix(known.as_deref().unwrap_or(whole)));
+        let Some(end) = end else { return false };
+        (rest, other) = (after, end);
+    }
+    rest == other
+}
+
 fn resolve_text(text: &str, id: &dyn Fn(Kind, &Identity) -> Option<String>) -> (String, bool) {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut open = false;
-    while let Some(start) = rest.find("<ref:") {
-        let Some(end) = rest[start..].find('>').map(|end| start + end) else { break };
-        out.push_str(&rest[..start]);
-        let named = rest[start + "<ref:".len()..end].split_once(':');
-        let known = named.and_then(|(kind, key)| id(Kind::parse(kind)?, &Identity::parse(key)?));
+    while let Some(Reference { before, whole, after }) = Reference::first_in(rest) {
+        let known = Reference::id(whole, id);
+        out.push_str(before);
         open |= known.is_none();
-        out.push_str(known.as_deref().unwrap_or(&rest[start..=end]));
-        rest = &rest[end + 1..];
+        out.push_str(known.as_deref().unwrap_or(whole));
+        rest = after;
     }
     out.push_str(rest);
     (out, open)
+}
+
+/// A text with a [`reference()`] in it.
+struct Reference<'t> {
+    before: &'t str,
+    whole: &'t str,
+    after: &'t str,
+}
+
+impl<'t> Reference<'t> {
+    const BEGIN: &'static str = "<ref:";
+
+    fn first_in(text: &'t str) -> Option<Self> {
+        // To look for one byte is many times faster than to look for a word.
+        let start = memchr_iter(b'<', text.as_bytes()).find(|at| text[*at..].starts_with(Self::BEGIN))?;
+        let (before, rest) = text.split_at(start);
+        let (whole, after) = rest.split_at(rest.find('>')? + 1);
+        Some(Self { before, whole, after })
+    }
+
+    fn id(whole: &str, id: &dyn Fn(Kind, &Identity) -> Option<String>) -> Option<String> {
+        let (kind, key) = whole.strip_prefix(Self::BEGIN)?.strip_suffix('>')?.split_once(':')?;
+        id(Kind::parse(kind)?, &Identity::parse(key)?)
+    }
 }
 
 #[cfg(test)]
@@ -221,6 +293,47 @@ mod tests {
         let known = |kind, identity: &Identity| (kind == Kind::Slo && *identity == slo).then(|| "abc".to_owned());
         assert_eq!(resolve(&body, &known), (json!({"query": "burn_rate(\"abc\")", "n": [1, null]}), false));
         assert_eq!(resolve(&body, &|_, _| None), (body.clone(), true));
+    }
+
+    #[test]
+    fn a_text_resolves_to_what_resolving_makes_of_it_and_to_nothing_else() {
+        let [one, other] = ["one", "other"].map(|key| reference(Kind::Slo, &Identity::new(key, Subject::Global)));
+        let known = |_, identity: &Identity| (identity.template == "one").then(|| "7".to_owned());
+        let texts =
+            [format!("a {one} b {other}"), one.clone(), format!("{one}{one}"), "<ref:slo:".into(), "< 1".into()];
+        for text in &texts {
+            let (resolved, _) = resolve_text(text, &known);
+            assert!(resolves_to(text, &resolved, &known), "{text}");
+            for wrong in [format!("{resolved}x"), format!("x{resolved}"), resolved.replace('7', "8") + "8"] {
+                assert!(!resolves_to(text, &wrong, &known), "{text}: {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn bodies_that_differ_are_written_down_differently() {
+        let all = [
+            json!(null),
+            json!(false),
+            json!(0),
+            json!("0"),
+            json!(["0"]),
+            json!([["0"]]),
+            json!([0, "0"]),
+            json!({}),
+            json!([]),
+            json!({"a": "b"}),
+            json!({"a": {"b": "c"}}),
+            json!({"a": {}, "b": "c"}),
+            json!(["a", "b"]),
+            json!(["ab"]),
+            json!(["a", ["b"]]),
+            json!([["a"], "b"]),
+            json!(""),
+            json!([""]),
+        ];
+        let digests: std::collections::BTreeSet<String> = all.iter().map(digest).collect();
+        assert_eq!(digests.len(), all.len());
     }
 
     #[test]

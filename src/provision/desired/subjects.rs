@@ -72,11 +72,12 @@ impl<'a> Company<'a> {
                 environment: Some(&merged.environment),
             };
             let production = is_production(merged);
-            let stages: Vec<Context> = merged.stages.iter().map(|stage| context(&stage_value(stage))).collect();
+            let values: Vec<Value> = merged.stages.iter().map(stage_value).collect();
+            let stages: Vec<Context> = values.iter().map(context).collect();
             Known {
                 merged,
                 around: Arc::new(Around::pipeline(merged)),
-                value: context(&pipeline_value(merged, production)),
+                value: context(&pipeline_value(merged, production, values)),
                 list: stages.iter().cloned().collect(),
                 stages,
                 to: Addressee::of(&desk.address(who, production, &merged.shown(), findings)),

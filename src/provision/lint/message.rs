@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memchr_iter;
+
 use super::{About, Rule};
 
 /// What Datadog fills in whatever the monitor watches.
@@ -109,14 +111,14 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
     let mut tokens = Vec::new();
     let mut rest = text;
     loop {
-        let start = twice(rest, '{').unwrap_or(rest.len());
+        let start = twice(rest, b'{').unwrap_or(rest.len());
         let (before, after) = rest.split_at(start);
-        if let Some(at) = twice(before, '}') {
+        if let Some(at) = twice(before, b'}') {
             return Err(format!("`}}}}` after `{}` closes nothing; take it away or open it", end_of(&before[..at])));
         }
         tokens.push(Token::Text(before));
         let Some(after) = after.strip_prefix("{{") else { return Ok(tokens) };
-        let inside = twice(after, '}').map(|end| &after[..end]).filter(|inside| twice(inside, '{').is_none());
+        let inside = twice(after, b'}').map(|end| &after[..end]).filter(|inside| twice(inside, b'{').is_none());
         let Some(inside) = inside else {
             return Err(format!("`{{{{{}` is not closed; end it with `}}}}`", start_of(after)));
         };
@@ -135,8 +137,8 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
 }
 
 /// Where a brace first stands twice.
-fn twice(text: &str, brace: char) -> Option<usize> {
-    text.match_indices(brace).map(|(at, _)| at).find(|at| text[at + 1..].starts_with(brace))
+fn twice(text: &str, brace: u8) -> Option<usize> {
+    memchr_iter(brace, text.as_bytes()).find(|at| text.as_bytes().get(at + 1) == Some(&brace))
 }
 
 fn start_of(text: &str) -> String {
@@ -318,7 +320,8 @@ pub(super) fn check_handles(tokens: &[Token<'_>], on_missing_data: bool, about: 
 
 /// The word after each value, whole or with its decimals, which should be its unit.
 pub(super) fn units(text: &str) -> Vec<&str> {
-    let after = VALUES.iter().flat_map(|value| text.split(value).skip(1)).map(|rest| rest.trim_start_matches(' '));
+    let after = |at| VALUES.iter().find_map(|value| text[at..].strip_prefix(value));
+    let after = memchr_iter(b'{', text.as_bytes()).filter_map(after).map(|rest| rest.trim_start_matches(' '));
     let end = |rest: &str| rest.find(|c: char| !(c.is_alphanumeric() || c == '%' || c == '$')).unwrap_or(rest.len());
     after.map(|rest| &rest[..end(rest)]).collect()
 }

@@ -1,6 +1,7 @@
 //! What expressions can name. Every value is safe: names are shown text, tags are normalised.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use minijinja::value::{Serde, Value as Context};
@@ -65,11 +66,10 @@ pub(in crate::provision) fn context(value: &Value) -> Context {
     Context::from(Serde(value))
 }
 
-/// A pipeline over all accounts and regions.
-pub(in crate::provision) fn pipeline_value(pipeline: &Merged, production: bool) -> Value {
-    let stages: Vec<Value> = pipeline.stages.iter().map(stage_value).collect();
+/// A pipeline over all accounts and regions, with what [`stage_value`] makes of its stages.
+pub(in crate::provision) fn pipeline_value(pipeline: &Merged, production: bool, stages: Vec<Value>) -> Value {
     let any = |fact: fn(&MergedStage) -> bool| pipeline.stages.iter().any(fact);
-    json!({
+    let mut value = json!({
         "name": safe_text(&pipeline.name),
         "tag": pipeline.tag,
         "environment": safe_text(&pipeline.environment),
@@ -79,7 +79,6 @@ pub(in crate::provision) fn pipeline_value(pipeline: &Merged, production: bool) 
         "production": production,
         "accounts": pipeline.accounts,
         "regions": pipeline.regions,
-        "stages": stages,
         "has": {
             "async": any(MergedStage::is_async),
             "realtime": any(MergedStage::is_realtime),
@@ -91,7 +90,9 @@ pub(in crate::provision) fn pipeline_value(pipeline: &Merged, production: bool) 
             "gpu": any(|stage| stage.gpu),
             "dependencies": any(|stage| !stage.depends_on.is_empty()),
         },
-    })
+    });
+    value["stages"] = stages.into();
+    value
 }
 
 /// A stage over all accounts and regions. `logs` is for [`link_logs`]: those of its first endpoint, else function;
@@ -176,9 +177,12 @@ fn log_group(place: &Place, folder: &str) -> String {
 
 /// What the console makes of a name: percent-encoded, percent-encoded again, `%` written as `$`.
 fn encoded_twice(name: &str) -> String {
-    let encoded = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
-        byte => format!("$25{byte:02X}"),
-    };
-    name.bytes().map(encoded).collect()
+    let mut encoded = String::with_capacity(2 * name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => encoded.push(char::from(byte)),
+            byte => drop(write!(encoded, "$25{byte:02X}")),
+        }
+    }
+    encoded
 }
