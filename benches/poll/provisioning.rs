@@ -23,7 +23,7 @@ use ddsync::clock::Clock;
 use ddsync::config::Settings;
 use ddsync::model::pipeline::Pipeline;
 use ddsync::model::resource::Resource;
-use ddsync::provision::apply::{self, Inputs, OnError, Prepared, Session, execute, look, prepare, wanted};
+use ddsync::provision::apply::{self, Inputs, OnError, Prepared, Session, Wanting, execute, look, prepare};
 use ddsync::provision::desired::desired;
 use ddsync::provision::lint::{Level, Metrics, lint};
 use ddsync::provision::object::{Desired, Identity, Kind, Live, World, resolve};
@@ -146,8 +146,9 @@ impl Planner {
     }
 
     fn offline(&self, world: &World) -> Result<Plan> {
-        let (wanted, _) = wanted(&self.settings, &self.pipelines, &self.resources, &self.metrics)?;
-        Ok(plan::plan(&wanted.objects, world, &self.options())?)
+        let Self { settings, pipelines, resources, metrics, .. } = self;
+        let templates = &Templates::load(&settings.templates)?;
+        Ok(Wanting { templates, settings, pipelines, resources, metrics }.plan(world, &self.options())?)
     }
 
     async fn prepare(&self, session: &Session<'_>) -> Result<Prepared> {

@@ -27,7 +27,7 @@ pub use link::link;
 pub use look::{fetch, look};
 pub use moved::moved;
 pub use page_test::{PageTest, Patience, Seen, Shown, cleanup, page_test, sweep};
-pub use prepare::{Inputs, PrepareError, Prepared, held, prepare, refused_monitors, told, wanted};
+pub use prepare::{Inputs, PrepareError, Prepared, Wanting, held, prepare, refused_monitors, told, wanted};
 pub use report::{Done, Failed, Item, Report, Skipped, What};
 pub use session::Session;
 

@@ -11,7 +11,7 @@ use crate::model::resource::Resource;
 use crate::provision::desired::subjects::{About, Company};
 use crate::provision::desired::values::Overrides;
 use crate::provision::object::{Desired, Identity, Kind, Subject};
-use crate::provision::template::{Compiled, Faults, Names, Template, Templates, engine, furnish};
+use crate::provision::template::{Compiled, Faults, Last, Names, Template, Templates, engine, furnish};
 
 pub(super) mod merge;
 mod refs;
@@ -27,13 +27,22 @@ use refs::References;
 pub struct Wanted {
     /// In the order of kinds and templates.
     pub objects: Vec<Desired>,
-    /// Of what is deployed, a line each, in order. Untrusted values in them are quoted and cut.
+    /// As in [`Odd`].
     pub findings: Vec<String>,
-    /// Of the settings, whatever is deployed, in the same way.
+    /// As in [`Odd`].
     pub remarks: Vec<String>,
 }
 
-/// Lines of [`Wanted`] as they come.
+/// What is odd about what should be there, a line each, in order. Untrusted values in them are quoted and cut.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Odd {
+    /// Of what is deployed.
+    pub findings: Vec<String>,
+    /// Of the settings, whatever is deployed.
+    pub remarks: Vec<String>,
+}
+
+/// Lines of [`Odd`] as they come.
 #[derive(Default)]
 struct Findings {
     deployed: BTreeSet<String>,
@@ -57,7 +66,26 @@ pub fn desired(
     resources: &[Resource],
     settings: &Settings,
 ) -> Result<Wanted, Problems> {
-    make(templates, pipelines, resources, settings, &|_, _| true)
+    let mut objects = Vec::new();
+    let odd = each(templates, pipelines, resources, settings, &mut |object| objects.push(object.clone()))?;
+    objects.sort_by_key(|object: &Desired| object.kind);
+    let Odd { findings, remarks } = odd;
+    Ok(Wanted { objects, findings, remarks })
+}
+
+/// As [`desired`], one object after the other, so that all of them need not be held at once: SLOs first, since alerts on
+/// them come after them, then in the order of kinds and templates.
+///
+/// # Errors
+/// As [`desired`]; what `take` was given before is worth nothing then.
+pub fn each(
+    templates: &Templates,
+    pipelines: &[Pipeline],
+    resources: &[Resource],
+    settings: &Settings,
+    take: &mut dyn FnMut(&Desired),
+) -> Result<Odd, Problems> {
+    make(templates, pipelines, resources, settings, &|_, _| true, take)
 }
 
 /// The objects of one template, whatever its kind; when the template is about pipelines and one is named, those of that.
@@ -85,7 +113,10 @@ pub fn render(
     let chosen = |of: &Template, about: &About<'_>| {
         of.key == template && about.pipeline.is_none_or(|merged| is_wanted(&merged.tag))
     };
-    make(templates, pipelines, resources, settings, &chosen).map(|wanted| wanted.objects)
+    let mut objects = Vec::new();
+    make(templates, pipelines, resources, settings, &chosen, &mut |object| objects.push(object.clone()))?;
+    objects.sort_by_key(|object: &Desired| object.kind);
+    Ok(objects)
 }
 
 fn no_such<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Problems {
@@ -100,7 +131,8 @@ fn make(
     resources: &[Resource],
     settings: &Settings,
     chosen: &dyn Fn(&Template, &About<'_>) -> bool,
-) -> Result<Wanted, Problems> {
+    take: &mut dyn FnMut(&Desired),
+) -> Result<Odd, Problems> {
     let mut findings = Findings::default();
     let merged = merge::merge(pipelines, resources, &mut findings.deployed);
     let company = Company::new(&merged, settings, &mut findings);
@@ -130,7 +162,8 @@ fn make(
     let mut references =
         References::new(templates, targets.iter().map(|target| (used[target.template].kind, &target.identity)));
 
-    let mut objects = Vec::new();
+    targets.sort_by_key(|target| used[target.template].kind != Kind::Slo);
+    let mut last: Vec<Last> = used.iter().map(|_| Last::default()).collect();
     for Target { template: index, identity, about } in targets {
         let template = used[index];
         if !chosen(template, &about) {
@@ -138,16 +171,21 @@ fn make(
         }
         let links = references.values(&about, settings);
         let names = Names::new(&about.values);
+        let mut own = None;
         let body = failures.note(template, Some(&identity), |faults| {
-            let mut body = compiled[index].render(&names.with(&links), faults);
+            let mut body = compiled[index].render(&names.with(&links), &mut last[index], faults);
+            own = body.get("tags").cloned();
             add_tags(template.kind, &mut body, &about.tags, faults);
             body
         });
-        objects.push(Desired { kind: template.kind, identity, body });
+        let mut object = Desired { kind: template.kind, identity, body };
+        take(&object);
+        put_back_tags(&mut object.body, own);
+        last[index].give_back(object.body);
     }
     failures.check()?;
     let Findings { deployed, settings } = findings;
-    Ok(Wanted { objects, findings: deployed.into_iter().collect(), remarks: settings.into_iter().collect() })
+    Ok(Odd { findings: deployed.into_iter().collect(), remarks: settings.into_iter().collect() })
 }
 
 /// Monitors and SLOs say whose they are; a dashboard takes no tags but `team:`, and only when its template asks.
@@ -169,6 +207,15 @@ fn add_tags(kind: Kind, body: &mut Value, tags: &[String], faults: &mut Faults) 
         }
     }
     body["tags"] = Value::Array(all);
+}
+
+/// What [`add_tags`] did, undone.
+fn put_back_tags(body: &mut Value, own: Option<Value>) {
+    match (body.as_object_mut(), own) {
+        (Some(body), Some(own)) => drop(body.insert("tags".to_owned(), own)),
+        (Some(body), None) => drop(body.remove("tags")),
+        (None, _) => {}
+    }
 }
 
 /// Problems of all templates: one that shows in many objects is told once.

@@ -3,7 +3,7 @@
 //! Datadog accepts a query of a metric that does not exist, a handle that is never told of the recovery and a `{{` that
 //! is never closed. Each is a page that does not come or does not end, so each is a [`Rule`] here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::Serialize;
@@ -227,36 +227,77 @@ impl fmt::Display for Rule {
 /// Every finding about `objects`, in their order. `metrics` is what series there will be.
 #[must_use]
 pub fn lint(objects: &[Desired], metrics: &Metrics) -> Vec<Finding> {
-    let mut all = Vec::new();
-    let mut seen = BTreeMap::new();
-    let mut keys: BTreeMap<&str, Kind> = BTreeMap::new();
-    let mut boards: BTreeMap<&str, dashboard::Seen<'_>> = BTreeMap::new();
-    let slos = burn::slos(objects);
-    for Desired { kind, identity, body } in objects {
+    let mut linter = Linter::new(metrics);
+    for slo in objects.iter().filter(|object| object.kind == Kind::Slo) {
+        linter.slos.note(slo);
+    }
+    for object in objects {
+        linter.look(object);
+    }
+    linter.findings
+}
+
+/// Looks at one object after the other, and keeps none.
+#[derive(Debug)]
+pub struct Linter<'m> {
+    metrics: &'m Metrics,
+    /// How often each object came.
+    seen: HashMap<(Kind, Identity), usize>,
+    /// By the keys of their templates: what came first.
+    keys: BTreeMap<String, Kind>,
+    boards: BTreeMap<String, dashboard::Seen>,
+    slos: burn::Slos,
+    /// In the order of the objects.
+    pub findings: Vec<Finding>,
+}
+
+impl<'m> Linter<'m> {
+    /// `metrics` is what series there will be.
+    #[must_use]
+    pub fn new(metrics: &'m Metrics) -> Self {
+        Self {
+            metrics,
+            seen: HashMap::new(),
+            keys: BTreeMap::new(),
+            boards: BTreeMap::new(),
+            slos: burn::Slos::default(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// An SLO comes before what alerts on it: what is not known of one is not held against the alert.
+    pub fn look(&mut self, object: &Desired) {
+        let Desired { kind, identity, body } = object;
         let mut about = About { kind: *kind, identity, findings: Vec::new() };
-        let times = seen.entry((kind, identity)).or_insert(0);
+        let times = self.seen.entry((*kind, identity.clone())).or_insert(0);
         *times += 1;
         if *times == 2 {
             let message = "stands twice; only one of them can be there: rename or remove a template".to_owned();
             about.found(Rule::Duplicate, kind.title_key(), message);
         }
-        let first = *keys.entry(&identity.template).or_insert(*kind);
+        let key = &identity.template;
+        let first = self.keys.get(key).copied().unwrap_or_else(|| *self.keys.entry(key.clone()).or_insert(*kind));
         if first != *kind && *times == 1 {
-            let message =
-                format!("a {first} has the template key `{}` too; rename one of the files", identity.template);
+            let message = format!("a {first} has the template key `{key}` too; rename one of the files");
             about.found(Rule::SharedKey, kind.title_key(), message);
         }
         match kind {
-            Kind::Monitor => monitor::check(body, metrics, &slos, &mut about),
-            Kind::Slo => slo::check(body, metrics, &mut about),
+            Kind::Monitor => monitor::check(body, self.metrics, &self.slos, &mut about),
+            Kind::Slo => {
+                self.slos.note(object);
+                slo::check(body, self.metrics, &mut about);
+            }
             Kind::Dashboard => {
-                let seen = boards.entry(&identity.template).or_default();
-                dashboard::check(body, metrics, seen, &mut about);
+                if !self.boards.contains_key(key) {
+                    self.boards.insert(key.clone(), dashboard::Seen::default());
+                }
+                if let Some(seen) = self.boards.get_mut(key) {
+                    dashboard::check(body, self.metrics, seen, &mut about);
+                }
             }
         }
-        all.append(&mut about.findings);
+        self.findings.append(&mut about.findings);
     }
-    all
 }
 
 /// The object that is looked at, and what was found.

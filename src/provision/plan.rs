@@ -16,7 +16,7 @@ mod tests;
 mod vanish;
 mod wave;
 
-pub use decide::{Options, adopt, plan};
+pub use decide::{Options, adopt, plan, plan_each};
 pub use file::Unreadable;
 pub use filter::{Choice, Filter};
 pub use mark::fingerprint;

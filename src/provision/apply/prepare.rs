@@ -12,10 +12,10 @@ use crate::config::settings::{Route, Routes};
 use crate::config::{Problems, Settings};
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::Resource;
-use crate::provision::desired::{Wanted, desired};
+use crate::provision::desired::{Wanted, desired, each};
 use crate::provision::guard::Refusal;
-use crate::provision::lint::{Delays, Finding, Level, Metrics, Rule, lint};
-use crate::provision::object::{Identity, Kind, World, resolve};
+use crate::provision::lint::{Delays, Finding, Level, Linter, Metrics, Rule, lint};
+use crate::provision::object::{Desired, Identity, Kind, World, resolve};
 use crate::provision::plan::{self, Action, Plan};
 use crate::provision::template::Templates;
 
@@ -72,24 +72,78 @@ pub enum PrepareError {
 /// [`PrepareError`]; nothing was written.
 pub async fn prepare(session: &Session<'_>, inputs: Inputs<'_>) -> Result<Prepared, PrepareError> {
     let Inputs { settings, pipelines, resources, metrics, cache, mut options } = inputs;
-    let (Wanted { objects, mut findings, remarks }, lint) = wanted(settings, pipelines, resources, metrics)?;
-    findings.extend(remarks);
-    findings.extend(told(&lint));
+    let templates = Templates::load(&settings.templates).map_err(PrepareError::Templates)?;
+    let planned = |world: &World, options: &plan::Options| {
+        let wanting = Wanting { templates: &templates, settings, pipelines, resources, metrics };
+        wanting.plan(world, options)
+    };
     let world = look(session, &options.namespace, cache).await?;
     if let Some(skew) = session.client.skew().filter(|skew| session.client.skew_holds() && skew.is_too_far()) {
         // A clock that is wrong would end every time of grace, or none.
         options.now -= skew.ahead.num_seconds();
     }
-    let mut plan = plan::plan(&objects, &world, &options)?;
+    let mut plan = planned(&world, &options)?;
     options.undeletable = held(session, &plan).await?;
     if !options.undeletable.is_empty() {
-        plan = plan::plan(&objects, &world, &options)?;
+        plan = planned(&world, &options)?;
     }
-    findings.append(&mut plan.findings);
-    findings.extend(unknown_handles(session, &settings.routes).await);
-    findings.extend(lateness(session, Delays::of(settings)).await);
-    plan.findings = findings;
+    plan.findings.extend(unknown_handles(session, &settings.routes).await);
+    plan.findings.extend(lateness(session, Delays::of(settings)).await);
     Ok(Prepared { plan, world })
+}
+
+/// What a plan is made of, beside what Datadog has.
+#[derive(Debug)]
+pub struct Wanting<'a> {
+    /// What there is an object of for each of its subjects.
+    pub templates: &'a Templates,
+    /// As in [`Inputs`].
+    pub settings: &'a Settings,
+    /// As in [`Inputs`].
+    pub pipelines: &'a [Pipeline],
+    /// As in [`Inputs`].
+    pub resources: &'a [Resource],
+    /// As in [`Inputs`].
+    pub metrics: &'a Metrics,
+}
+
+impl Wanting<'_> {
+    /// A plan, with findings about templates, pipelines and objects before its own. Pure.
+    ///
+    /// # Errors
+    /// When templates cannot be rendered, the lint finds errors, or what Datadog lists is implausibly little.
+    pub fn plan(&self, world: &World, options: &plan::Options) -> Result<Plan, PrepareError> {
+        let mut told = Vec::new();
+        // All objects at once would take most of the time and of the memory of a plan.
+        let each = |take: &mut dyn FnMut(&Desired)| {
+            told = self.each(take)?;
+            Ok(())
+        };
+        let plan = plan::plan_each::<PrepareError>(each, world, options)?;
+        let mut plan = if let Some(plan) = plan {
+            plan
+        } else {
+            let mut objects = Vec::new();
+            told = self.each(&mut |object: &Desired| objects.push(object.clone()))?;
+            plan::plan(&objects, world, options)?
+        };
+        told.append(&mut plan.findings);
+        plan.findings = told;
+        Ok(plan)
+    }
+
+    /// Every object, looked at before it is handed over. What is odd, a line each.
+    fn each(&self, take: &mut dyn FnMut(&Desired)) -> Result<Vec<String>, PrepareError> {
+        let Self { templates, settings, pipelines, resources, metrics } = *self;
+        let mut linter = Linter::new(metrics);
+        let mut look = |object: &Desired| {
+            linter.look(object);
+            take(object);
+        };
+        let odd = each(templates, pipelines, resources, settings, &mut look).map_err(PrepareError::Templates)?;
+        let lint = without_errors(linter.findings, settings)?;
+        Ok([odd.findings, odd.remarks, told(&lint)].concat())
+    }
 }
 
 /// What should be there, and what the lint says of it that is no error.
@@ -104,15 +158,19 @@ pub fn wanted(
 ) -> Result<(Wanted, Vec<Finding>), PrepareError> {
     let templates = Templates::load(&settings.templates).map_err(PrepareError::Templates)?;
     let wanted = desired(&templates, pipelines, resources, settings).map_err(PrepareError::Templates)?;
+    let lint = without_errors(lint(&wanted.objects, metrics), settings)?;
+    Ok((wanted, lint))
+}
+
+fn without_errors(findings: Vec<Finding>, settings: &Settings) -> Result<Vec<Finding>, PrepareError> {
     let (errors, others): (Vec<Finding>, Vec<Finding>) =
-        lint(&wanted.objects, metrics).into_iter().partition(|finding| finding.level == Level::Error);
+        findings.into_iter().partition(|finding| finding.level == Level::Error);
     if !errors.is_empty() {
         return Err(PrepareError::Lint(errors));
     }
     // Without routes that is said once, and not of each monitor again.
     let silent = settings.routes.is_empty();
-    let others = others.into_iter().filter(|finding| !(silent && finding.rule == Rule::NoHandle));
-    Ok((wanted, others.collect()))
+    Ok(others.into_iter().filter(|finding| !(silent && finding.rule == Rule::NoHandle)).collect())
 }
 
 /// What Datadog refuses of the monitors that a plan would write, by its words; and how many were asked about. Those with a

@@ -1,21 +1,27 @@
 //! Alerts on how fast the error budget of an SLO burns.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use super::{About, Rule, text};
-use crate::provision::object::{Desired, Kind, reference};
+use crate::provision::object::{Desired, reference};
 use crate::query::MonitorQuery;
 
-/// The SLOs among `objects`, by the reference that stands for their id.
-pub(super) fn slos(objects: &[Desired]) -> BTreeMap<String, &Value> {
-    let slos = objects.iter().filter(|object| object.kind == Kind::Slo);
-    slos.map(|Desired { kind, identity, body }| (reference(*kind, identity), body)).collect()
+/// What is known of SLOs: their targets, by the reference that stands for the id of one.
+#[derive(Debug, Default)]
+pub(super) struct Slos(HashMap<String, Vec<Value>>);
+
+impl Slos {
+    pub(super) fn note(&mut self, Desired { kind, identity, body }: &Desired) {
+        if let Some(targets) = body.get("thresholds").and_then(Value::as_array) {
+            self.0.insert(reference(*kind, identity), targets.clone());
+        }
+    }
 }
 
 /// Looks at the windows, and compares the query with its SLO as far as that is known.
-pub(super) fn check(query: &MonitorQuery, slos: &BTreeMap<String, &Value>, about: &mut About<'_>) {
+pub(super) fn check(query: &MonitorQuery, Slos(slos): &Slos, about: &mut About<'_>) {
     let (MonitorQuery::BurnRate { slo, over_days, .. } | MonitorQuery::ErrorBudget { slo, over_days, .. }) = query
     else {
         return;
@@ -26,7 +32,7 @@ pub(super) fn check(query: &MonitorQuery, slos: &BTreeMap<String, &Value>, about
         let message = "its short window has to be shorter than the long one; take a twelfth of that";
         about.found(Rule::SloAlert, "query", message);
     }
-    let Some(objectives) = slos.get(slo).and_then(|slo| slo.get("thresholds")).and_then(Value::as_array) else {
+    let Some(objectives) = slos.get(slo) else {
         return;
     };
     let over = format!("{over_days}d");

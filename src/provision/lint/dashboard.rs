@@ -43,25 +43,26 @@ const DISPLAY_TYPES: [&str; 4] = ["area", "bars", "line", "overlay"];
 const COLUMNS: u64 = 12;
 
 /// What a dashboard's queries are read with.
-struct Board<'s, 'b> {
+struct Board<'s> {
     metrics: &'s Metrics,
     /// Widgets stand where their pixels say, not in a grid.
     free: bool,
-    seen: &'s mut Seen<'b>,
+    seen: &'s mut Seen,
 }
 
 /// What was found in dashboards of one template. Most of their widgets are the same, and are looked at once.
-#[derive(Default)]
-pub(super) struct Seen<'b> {
+#[derive(Debug, Default)]
+pub(super) struct Seen {
     /// Template variables: name and tag key.
-    variables: BTreeMap<&'b str, &'b str>,
+    variables: BTreeMap<String, String>,
     /// The widget that was last looked at in each place.
-    widgets: HashMap<String, (&'b Value, Vec<Finding>)>,
+    widgets: HashMap<String, (Value, Vec<Finding>)>,
 }
 
-pub(super) fn check<'b>(body: &'b Value, metrics: &Metrics, seen: &mut Seen<'b>, about: &mut About<'_>) {
+pub(super) fn check(body: &Value, metrics: &Metrics, seen: &mut Seen, about: &mut About<'_>) {
     let variables = list(body, "template_variables").iter().filter_map(|variable| {
-        Some((variable.get("name")?.as_str()?, variable.get("prefix").and_then(Value::as_str).unwrap_or_default()))
+        let prefix = variable.get("prefix").and_then(Value::as_str).unwrap_or_default();
+        Some((variable.get("name")?.as_str()?.to_owned(), prefix.to_owned()))
     });
     let variables = variables.collect();
     if seen.variables != variables {
@@ -70,8 +71,8 @@ pub(super) fn check<'b>(body: &'b Value, metrics: &Metrics, seen: &mut Seen<'b>,
     Board { metrics, free: text(body, "layout_type") == "free", seen }.widgets(body, "", about);
 }
 
-impl<'b> Board<'_, 'b> {
-    fn widgets(&mut self, holder: &'b Value, place: &str, about: &mut About<'_>) {
+impl Board<'_> {
+    fn widgets(&mut self, holder: &Value, place: &str, about: &mut About<'_>) {
         for (index, widget) in list(holder, "widgets").iter().enumerate() {
             if !self.free {
                 check_width(widget, &format!("{place}widgets[{index}].layout"), about);
@@ -81,7 +82,7 @@ impl<'b> Board<'_, 'b> {
         }
     }
 
-    fn widget(&mut self, definition: &'b Value, place: String, about: &mut About<'_>) {
+    fn widget(&mut self, definition: &Value, place: String, about: &mut About<'_>) {
         let kind = text(definition, "type");
         let titled =
             WITH_REQUESTS.contains(&kind) || WITH_KEY.iter().any(|(known, _)| *known == kind) || kind == "group";
@@ -95,11 +96,11 @@ impl<'b> Board<'_, 'b> {
             self.widgets(definition, &format!("{place}."), about);
         } else if WITH_REQUESTS.contains(&kind) {
             match self.seen.widgets.get(&place) {
-                Some((same, findings)) if *same == definition => about.repeat(findings),
+                Some((same, findings)) if same == definition => about.repeat(findings),
                 _ => {
                     let before = about.findings.len();
                     self.requests(kind, definition, &place, about);
-                    self.seen.widgets.insert(place, (definition, about.findings[before..].to_vec()));
+                    self.seen.widgets.insert(place, (definition.clone(), about.findings[before..].to_vec()));
                 }
             }
         } else if let Some((_, key)) = WITH_KEY.iter().find(|(known, _)| *known == kind) {
@@ -200,7 +201,7 @@ impl<'b> Board<'_, 'b> {
 
     fn query(&self, text: &str, place: &str, about: &mut About<'_>) -> Option<Expr> {
         let expr = parsed(parse(text), place, about)?;
-        let prefix = |name: &str| self.seen.variables.get(name).map(|&key| key.to_owned());
+        let prefix = |name: &str| self.seen.variables.get(name).cloned();
         series::check(&expr, place, self.metrics, &prefix, about);
         Some(expr)
     }

@@ -1,6 +1,6 @@
 //! Monitors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ const HIGHEST_PRIORITY: u64 = 1;
 const LOWEST_PRIORITY: u64 = 5;
 const RUNBOOK: &str = "Runbook:";
 
-pub(super) fn check(body: &Value, metrics: &Metrics, slos: &BTreeMap<String, &Value>, about: &mut About<'_>) {
+pub(super) fn check(body: &Value, metrics: &Metrics, slos: &burn::Slos, about: &mut About<'_>) {
     let query = match parse_monitor(text(body, "query")) {
         Ok(query) => Some(query),
         Err(unchecked) => {

@@ -10,7 +10,7 @@ use super::{Action, Cause, Choice, Extra, FLEET, FieldChange, Filter, Plan, Step
 use crate::config::settings::Provision;
 use crate::provision::compare::{carry, differences, extras, extras_of_same, frozen, is_same, written};
 use crate::provision::guard::{self, Refusal};
-use crate::provision::object::{Counts, Desired, Identity, Kind, Live, Mark, Subject, World};
+use crate::provision::object::{Counts, Desired, Identity, Kind, Live, Mark, Subject, World, digest_in};
 
 /// How to plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,13 +56,34 @@ pub fn plan(desired: &[Desired], world: &World, options: &Options) -> Result<Pla
     let ours = Ours::of(world, &options.namespace);
     let choice = Choice::new(&options.filter, desired, world);
     let mut planner = Planner::new(&ours, options, &choice);
-    let (chosen, wanted) = planner.choose(desired);
-    if !options.accept_shrunk {
-        let wants_dashboards = chosen.iter().any(|one| one.kind == Kind::Dashboard);
-        guard::check(&options.namespace, &ours.all, world.lists_dashboards, wants_dashboards, options.now)?;
+    for one in planner.choose(desired) {
+        planner.want(one);
     }
-    planner.all(chosen, &wanted);
-    Ok(planner.finish())
+    planner.conclude(world)
+}
+
+/// As [`plan`], of objects that `each` hands over one after the other, so that all of them need not be held at once.
+/// `None` when that is not enough, since what is done with one object depends on others: then take [`plan`].
+///
+/// # Errors
+/// Those of `each`, and when what Datadog lists is implausibly little.
+pub fn plan_each<E: From<Refusal>>(
+    each: impl FnOnce(&mut dyn FnMut(&Desired)) -> Result<(), E>,
+    world: &World,
+    options: &Options,
+) -> Result<Option<Plan>, E> {
+    if !options.filter.is_everything() || options.recreate {
+        return Ok(None);
+    }
+    let ours = Ours::of(world, &options.namespace);
+    let choice = Choice::new(&options.filter, &[], world);
+    let mut planner = Planner::new(&ours, options, &choice);
+    each(&mut |one| {
+        if planner.note(one) {
+            planner.want(one);
+        }
+    })?;
+    Ok(Some(planner.conclude(world)?))
 }
 
 /// Makes a step that creates an object into one that takes over `live`, which Datadog says is the same, or which a person
@@ -88,24 +109,39 @@ pub(super) struct Planner<'a> {
     pub(super) options: &'a Options,
     pub(super) choice: &'a Choice<'a>,
     pub(super) plan: Plan,
+    /// All that is wanted.
+    pub(super) wanted: BTreeMap<Kind, HashSet<Identity>>,
     /// Made anew in this plan, so that their ids are not known yet.
     anew: HashSet<Key<'a>>,
+    /// Whether any dashboard is chosen.
+    wants_dashboards: bool,
+    /// Dashboards that know how much is owned come last.
+    fleet: Vec<Desired>,
+    /// For digests.
+    written: Vec<u8>,
 }
 
 impl<'a> Planner<'a> {
     pub(super) fn new(ours: &'a Ours<'a>, options: &'a Options, choice: &'a Choice<'a>) -> Self {
         let plan = Plan { version: VERSION, namespace: options.namespace.clone(), ..Plan::default() };
-        Self { ours, options, choice, plan, anew: HashSet::new() }
+        let (wanted, anew, wants_dashboards, fleet, written) = Default::default();
+        Self { ours, options, choice, plan, wanted, anew, wants_dashboards, fleet, written }
     }
 
-    /// What the plan is about, and all that is wanted.
-    fn choose(&mut self, desired: &'a [Desired]) -> (Vec<&'a Desired>, HashSet<Key<'a>>) {
-        let mut wanted: HashSet<Key<'a>> = HashSet::with_capacity(desired.len());
+    /// Remembers what is wanted. Whether it is the first of its identity.
+    fn note(&mut self, one: &Desired) -> bool {
+        let first = self.wanted.entry(one.kind).or_default().insert(one.identity.clone());
+        if !first {
+            self.plan.findings.push(format!("{} {} is wanted twice: the first is taken", one.kind, one.identity));
+        }
+        first
+    }
+
+    /// What the plan is about.
+    fn choose(&mut self, desired: &'a [Desired]) -> Vec<&'a Desired> {
         let mut chosen = Vec::with_capacity(desired.len());
         for one in desired {
-            if !wanted.insert((one.kind, &one.identity)) {
-                self.plan.findings.push(format!("{} {} is wanted twice: the first is taken", one.kind, one.identity));
-            } else if self.choice.has(one.kind, &one.identity, &one.body) {
+            if self.note(one) && self.choice.has(one.kind, &one.identity, &one.body) {
                 chosen.push(one);
             }
         }
@@ -113,10 +149,6 @@ impl<'a> Planner<'a> {
             let is_there = |kind: Kind, identity: &Identity| self.ours.kept.contains_key(&(kind, identity));
             chosen = with_needed(chosen, desired, &is_there);
         }
-        (chosen, wanted)
-    }
-
-    fn all(&mut self, chosen: Vec<&'a Desired>, wanted: &HashSet<Key<'a>>) {
         for one in &chosen {
             let live = self.ours.kept.get(&(one.kind, &one.identity));
             if let Some((live, _)) = live
@@ -127,17 +159,32 @@ impl<'a> Planner<'a> {
                 self.anew.insert((one.kind, &one.identity));
             }
         }
-        let (fleet, others): (Vec<&Desired>, _) = chosen.into_iter().partition(|one| is_fleet(one.kind, &one.identity));
-        for one in others {
-            self.want(one, None);
+        chosen
+    }
+
+    fn want(&mut self, one: &Desired) {
+        self.wants_dashboards |= one.kind == Kind::Dashboard;
+        if is_fleet(one.kind, &one.identity) {
+            self.fleet.push(one.clone());
+        } else {
+            self.decide(one, None);
         }
-        self.vanish(wanted);
+    }
+
+    /// Once all that is wanted is known.
+    fn conclude(mut self, world: &World) -> Result<Plan, Refusal> {
+        let Options { namespace, now, accept_shrunk, .. } = self.options;
+        if !accept_shrunk {
+            guard::check(namespace, &self.ours.all, world.lists_dashboards, self.wants_dashboards, *now)?;
+        }
+        self.vanish();
         self.drop_doubled();
         let mut owned = self.owned_after();
-        for one in fleet {
+        for one in std::mem::take(&mut self.fleet) {
             owned.dashboards += usize::from(!self.ours.kept.contains_key(&(one.kind, &one.identity)));
-            self.want(one, Some(owned));
+            self.decide(&one, Some(owned));
         }
+        Ok(self.finish())
     }
 
     /// Puts the steps in order.
@@ -148,14 +195,15 @@ impl<'a> Planner<'a> {
         self.plan
     }
 
-    fn want(&mut self, desired: &'a Desired, owned: Option<Counts>) {
+    fn decide(&mut self, desired: &Desired, owned: Option<Counts>) {
         let Desired { kind, ref identity, .. } = *desired;
         let ids = |kind: Kind, identity: &Identity| {
             let key = (kind, identity);
             self.ours.kept.get(&key).filter(|_| !self.anew.contains(&key)).map(|(live, _)| live.id.clone())
         };
         let namespace = self.options.namespace.clone();
-        let mark = Mark { namespace, identity: identity.clone(), digest: desired.digest(), gone_since: None, owned };
+        let digest = digest_in(&desired.body, &mut self.written);
+        let mark = Mark { namespace, identity: identity.clone(), digest, gone_since: None, owned };
         let live = self.ours.kept.get(&(kind, identity));
         if let Some((live, old)) = live
             && **old == mark

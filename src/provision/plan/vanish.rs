@@ -31,12 +31,15 @@ pub fn destroy_plan(world: &World, options: &Options) -> Plan {
 
 impl Planner<'_> {
     /// Marks what is no longer wanted; deletes it when it has been marked for long enough and that is allowed.
-    pub(super) fn vanish(&mut self, wanted: &HashSet<Key<'_>>) {
+    pub(super) fn vanish(&mut self) {
         let Options { now, grace_seconds, prune, .. } = *self.options;
         let mut kept: BTreeMap<(String, String), usize> = BTreeMap::new();
-        let subjects = LazyCell::new(|| wanted.iter().map(|(_, one)| whole(&one.subject)).collect::<HashSet<_>>());
+        let wanted = std::mem::take(&mut self.wanted);
+        let is_wanted = |&(kind, identity): &Key<'_>| wanted.get(&kind).is_some_and(|those| those.contains(identity));
+        let subjects = || wanted.values().flatten().map(|one| whole(&one.subject)).collect::<HashSet<_>>();
+        let subjects = LazyCell::new(subjects);
         for (key, &(live, mark)) in &self.ours.kept {
-            if wanted.contains(key) || !self.choice.has(live.kind, &mark.identity, &live.body) {
+            if is_wanted(key) || !self.choice.has(live.kind, &mark.identity, &live.body) {
                 continue;
             }
             let Some(since) = mark.gone_since else {

@@ -79,9 +79,28 @@ impl<'e, 't> Compiled<'e, 't> {
         self.when.as_ref().is_none_or(|when| when.holds(names, faults))
     }
 
-    /// The object, in which what could not be rendered is null.
-    pub(in crate::provision) fn render(&self, names: &Names<'_>, faults: &mut Faults) -> Value {
-        Renderer { faults, items: 0 }.node(&self.body, names)
+    /// The object, in which what could not be rendered is null. Made of `last`, so that only what differs is made anew.
+    pub(in crate::provision) fn render(&self, names: &Names<'_>, last: &mut Last, faults: &mut Faults) -> Value {
+        let (body, before) = (last.body.take(), std::mem::take(&mut last.shape));
+        let mut renderer = Renderer { faults, items: 0, alike: body.is_some(), before, shape: Vec::new() };
+        let body = renderer.node(&self.body, names, body);
+        last.shape = renderer.shape;
+        body
+    }
+}
+
+/// What a template was rendered to for the subject before.
+#[derive(Default)]
+pub(in crate::provision) struct Last {
+    /// None unless it was given back.
+    body: Option<Value>,
+    shape: Vec<bool>,
+}
+
+impl Last {
+    /// Takes back what was rendered, just as it was.
+    pub(in crate::provision) fn give_back(&mut self, body: Value) {
+        self.body = Some(body);
     }
 }
 
@@ -272,34 +291,51 @@ impl<'e, 't> Node<'e, 't> {
 struct Renderer<'r> {
     faults: &'r mut Faults,
     items: usize,
+    /// Whether the object before had the same shape up to here. Then what stands in one place of both comes from one place
+    /// of the template.
+    alike: bool,
+    before: Vec<bool>,
+    /// Of each thing that may be left out whether it is there, and after each item of a loop whether there is one more.
+    shape: Vec<bool>,
 }
 
 impl Renderer<'_> {
-    fn node(&mut self, node: &Node<'_, '_>, names: &Names<'_>) -> Value {
-        match node {
-            Node::Plain(value) => value.clone(),
-            Node::Text { path, text } => match text.render(names) {
-                Ok(text) => text.into(),
-                Err(error) => self.failed(path, &said(&error)),
-            },
-            Node::Expression { path, source, expression } => match expression.eval(names) {
+    /// `before` is what stood there in the object before.
+    fn node(&mut self, node: &Node<'_, '_>, names: &Names<'_>, before: Option<Value>) -> Value {
+        match (node, before.filter(|_| self.alike)) {
+            (Node::Plain(_), Some(before)) => before,
+            (Node::Plain(value), None) => value.clone(),
+            (Node::Text { path, text }, before) => {
+                let before = if let Some(Value::String(before)) = before { before } else { String::new() };
+                match text.render(names, before) {
+                    Ok(text) => text.into(),
+                    Err(error) => self.failed(path, &said(&error)),
+                }
+            }
+            (Node::Expression { path, source, expression }, _) => match expression.eval(names) {
                 Ok(value) if value.is_undefined() => self.failed(path, &format!("`{source}` is undefined")),
                 Ok(value) => json_of(&value)
                     .unwrap_or_else(|| self.failed(path, &format!("`{source}` is nothing that JSON can hold"))),
                 Err(error) => self.failed(path, &said(&error)),
             },
-            Node::List(parts) => {
-                let mut list = Vec::with_capacity(parts.len());
+            (Node::List(parts), before) => {
+                let before = if let Some(Value::Array(before)) = before { before } else { Vec::new() };
+                let mut list =
+                    List { items: Vec::with_capacity(parts.len().max(before.len())), before: before.into_iter() };
                 for part in parts {
                     self.items(part, names, &mut list);
                 }
-                Value::Array(list)
+                Value::Array(list.items)
             }
-            Node::Map(plain, parts) => {
-                let mut map = plain.clone();
+            (Node::Map(plain, parts), before) => {
+                let mut map = if let Some(Value::Object(before)) = before { before } else { plain.clone() };
                 for (key, part) in parts {
-                    if self.holds(part, names) {
-                        map.insert((*key).to_owned(), self.node(&part.node, names));
+                    if !self.holds(part, names) {
+                        map.remove(*key);
+                    } else if let Some(value) = map.get_mut(*key) {
+                        *value = self.node(&part.node, names, Some(value.take()));
+                    } else {
+                        map.insert((*key).to_owned(), self.node(&part.node, names, None));
                     }
                 }
                 Value::Object(map)
@@ -307,12 +343,9 @@ impl Renderer<'_> {
         }
     }
 
-    fn items(&mut self, part: &Part<'_, '_>, names: &Names<'_>, list: &mut Vec<Value>) {
+    fn items(&mut self, part: &Part<'_, '_>, names: &Names<'_>, list: &mut List) {
         let Some((name, source, each)) = &part.each else {
-            if self.holds(part, names) {
-                list.push(self.node(&part.node, names));
-            }
-            return;
+            return self.item(part, names, list);
         };
         let items = match each.eval(names) {
             Ok(items) if items.is_undefined() => Err(format!("`{source}` is undefined")),
@@ -323,30 +356,50 @@ impl Renderer<'_> {
             Ok(items) => items,
             Err(message) => {
                 self.failed(&format!("{}.{FOR}", part.path), &message);
-                return;
+                return self.note(false);
             }
         };
         for item in items {
             self.items += 1;
             if self.items > MAX_ITEMS {
                 self.failed(&part.path, &format!("makes more than {MAX_ITEMS} items"));
-                return;
+                break;
             }
-            let names = names.with_item(name, item);
-            if self.holds(part, &names) {
-                list.push(self.node(&part.node, &names));
-            }
+            self.note(true);
+            self.item(part, &names.with_item(name, item), list);
+        }
+        self.note(false);
+    }
+
+    fn item(&mut self, part: &Part<'_, '_>, names: &Names<'_>, list: &mut List) {
+        if self.holds(part, names) {
+            let item = self.node(&part.node, names, list.before.next());
+            list.items.push(item);
         }
     }
 
     fn holds(&mut self, part: &Part<'_, '_>, names: &Names<'_>) -> bool {
-        part.when.as_ref().is_none_or(|when| when.holds(names, self.faults))
+        let Some(when) = &part.when else { return true };
+        let holds = when.holds(names, self.faults);
+        self.note(holds);
+        holds
+    }
+
+    fn note(&mut self, there: bool) {
+        self.alike &= self.before.get(self.shape.len()) == Some(&there);
+        self.shape.push(there);
     }
 
     fn failed(&mut self, path: &str, message: &str) -> Value {
         self.faults.add(path, message);
         Value::Null
     }
+}
+
+/// The items of a list, and those that are left of the list before.
+struct List {
+    items: Vec<Value>,
+    before: std::vec::IntoIter<Value>,
 }
 
 impl Condition<'_, '_> {

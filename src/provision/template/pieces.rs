@@ -53,13 +53,15 @@ impl<'e, 't> Text<'e, 't> {
         self.whole.undeclared_variables(true)
     }
 
-    pub(super) fn render(&self, names: &Names<'_>) -> Result<String, Error> {
+    /// `buffer` is written over.
+    pub(super) fn render(&self, names: &Names<'_>, buffer: String) -> Result<String, Error> {
         // Whatever goes wrong is told by the engine.
-        self.put_together(names).map_or_else(|| self.whole.render(names.context()), Ok)
+        self.put_together(names, buffer).map_or_else(|| self.whole.render(names.context()), Ok)
     }
 
-    fn put_together(&self, names: &Names<'_>) -> Option<String> {
-        let mut text = String::with_capacity(self.length.get());
+    fn put_together(&self, names: &Names<'_>, mut text: String) -> Option<String> {
+        text.clear();
+        text.reserve(self.length.get());
         for piece in &self.pieces {
             match piece {
                 Piece::Plain(plain) => text.push_str(plain),
@@ -202,8 +204,8 @@ mod tests {
                     let values = values(name, number);
                     let names = Names::new(&values);
                     let whole = compiled.whole.render(names.context()).ok();
-                    prop_assert_eq!(compiled.render(&names).ok(), whole.clone(), "{}", text);
-                    prop_assert!(compiled.put_together(&names).is_none_or(|text| Some(text) == whole), "{}", text);
+                    prop_assert_eq!(compiled.render(&names, "x".repeat(50)).ok(), whole.clone(), "{}", text);
+                    prop_assert!(compiled.put_together(&names, String::new()).is_none_or(|text| Some(text) == whole), "{}", text);
                 }
             }
         }

@@ -141,7 +141,11 @@ fn nothing_in_an_export_is_rendered() {
     let export = body.to_string();
     let templates = read(&[("dashboards/d.json", &export)], &[]).unwrap();
     let mut faults = Faults::new("");
-    let rendered = Compiled::new(&engine(), &templates.used[0], &mut faults).render(&Names::new(&[]), &mut faults);
+    let rendered = Compiled::new(&engine(), &templates.used[0], &mut faults).render(
+        &Names::new(&[]),
+        &mut Last::default(),
+        &mut faults,
+    );
     assert_eq!((rendered, faults.problems().len()), (body.clone(), 0));
     let mut template = body;
     template["ddsync"] = json!({"scope": "global"});
@@ -227,7 +231,11 @@ fn no_template_uses_up_the_stack() {
             let Ok(templates) = read(&[(file, text)], &[]) else { continue };
             rendered += 1;
             let mut faults = Faults::new(file);
-            Compiled::new(&engine(), &templates.used[0], &mut faults).render(&Names::new(&[]), &mut faults);
+            Compiled::new(&engine(), &templates.used[0], &mut faults).render(
+                &Names::new(&[]),
+                &mut Last::default(),
+                &mut faults,
+            );
         }
         rendered
     };
@@ -262,4 +270,69 @@ fn what_would_use_up_the_stack_is_refused_with_its_place() {
     monitors/deep.json: f: one expression or block has 2002 characters; at most 2000 are taken, so split it
     monitors/deep.json: name: one expression or block has 2003 characters; at most 2000 are taken, so split it
     ");
+}
+
+mod over {
+    //! An object is rendered over the one before.
+
+    use minijinja::value::Value as Context;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    const BODY: &str = r#"
+ddsync: {scope: pipeline}
+name: << pipeline.name >>
+options:
+  plain: {a: [1, {b: 2}], c: x}
+  late: {$when: pipeline.flag, d: << pipeline.name >>, e: {f: "<< pipeline.name >>, << pipeline.n >>"}}
+  number: << pipeline.n >>
+list:
+  - first
+  - {$when: pipeline.flag, g: << pipeline.name >>, h: {i: [j]}}
+  - $for: stage in stages
+    $when: stage.on
+    name: << stage.name >>
+    plain: {k: l}
+    inner:
+      - {$for: stage in stages, $item: "<< stage.name >> of << pipeline.name >>"}
+      - last
+  - {$for: stage in pipeline.none, x: 1}
+  - {$item: << stages >>}
+  - last: << stages | length >>
+"#;
+
+    fn subject() -> impl Strategy<Value = Value> {
+        let stage = ("[a-c]{1,3}", any::<bool>()).prop_map(|(name, on)| json!({"name": name, "on": on}));
+        let stages = proptest::collection::vec(stage, 0..4);
+        let list = prop_oneof![Just(json!([])), Just(json!([1, 2])), Just(Value::Null)];
+        ("[a-z]{0,5}", any::<bool>(), 0..3, list, stages).prop_map(|(name, flag, n, none, stages)| {
+            json!({"pipeline": {"name": name, "flag": flag, "n": n, "none": none}, "stages": stages})
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn for_all_subjects_what_was_rendered_before_leaves_no_trace(
+            subjects in proptest::collection::vec(subject(), 1..6),
+        ) {
+            let templates = read(&[("monitors/m.yaml", BODY)], &[]).unwrap();
+            let engine = engine();
+            let compiled = Compiled::new(&engine, &templates.used[0], &mut Faults::new(""));
+            let mut last = Last::default();
+            for subject in &subjects {
+                let values = ["pipeline", "stages"].map(|name| (name, context(&subject[name])));
+                let values: Vec<(&'static str, Context)> = values.into();
+                let names = Names::new(&values);
+                let render = |last: &mut Last| {
+                    let mut faults = Faults::new("");
+                    (compiled.render(&names, last, &mut faults), faults.problems().len())
+                };
+                let (over, alone) = (render(&mut last), render(&mut Last::default()));
+                prop_assert_eq!(&over, &alone);
+                last.give_back(over.0);
+            }
+        }
+    }
 }

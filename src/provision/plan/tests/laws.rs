@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::any::{self, Edit};
 use super::server::Server;
 use crate::provision::compare::{differences, extras};
+use crate::provision::guard::Refusal;
 use crate::provision::import::template;
 use crate::provision::object::{Desired, Identity, Kind, Live, Mark, Subject, World};
-use crate::provision::plan::{Action, Cause, Options, Plan, plan};
+use crate::provision::plan::{Action, Cause, Options, Plan, plan, plan_each};
 
 fn options() -> Options {
     Options {
@@ -96,6 +97,24 @@ proptest! {
         let second = planned(&after, &server);
         prop_assert_eq!(&second.steps, &[]);
         prop_assert_eq!(second.unchanged, after.len());
+    }
+
+    #[test]
+    fn for_all_worlds_a_plan_made_object_by_object_is_the_same(
+        before in any::desired(), mut after in any::desired(), twice in any::<bool>(), prune in any::<bool>(),
+    ) {
+        let mut server = Server::default();
+        server.apply(&planned(&before, &server));
+        after.extend(after.first().cloned().filter(|_| twice));
+        let world = server.world();
+        let options = Options { prune, ..options() };
+        let each = |take: &mut dyn FnMut(&Desired)| -> Result<(), Refusal> {
+            after.iter().for_each(take);
+            Ok(())
+        };
+        prop_assert_eq!(plan_each(each, &world, &options), plan(&after, &world, &options).map(Some));
+        let recreate = Options { recreate: true, ..options };
+        prop_assert_eq!(plan_each(|_| Ok::<_, Refusal>(()), &world, &recreate), Ok(None));
     }
 
     #[test]
