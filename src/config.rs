@@ -25,6 +25,7 @@ mod cron;
 mod custom;
 mod datadog;
 mod dogstatsd;
+mod dora;
 mod echo;
 mod field;
 mod files;

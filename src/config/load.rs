@@ -7,7 +7,7 @@ use crate::config::field::{Field, Section};
 use crate::config::problem::{Findings, Place, Problem, Problems};
 use crate::config::settings::{Environment, Settings};
 use crate::config::{
-    account, agent, datadog, dogstatsd, github, metrics, node, pipelines, provision, routes, schedules, state,
+    account, agent, datadog, dogstatsd, dora, github, metrics, node, pipelines, provision, routes, schedules, state,
     templates,
 };
 
@@ -31,6 +31,7 @@ const KEYS: &[&str] = &[
     "datadog",
     "dogstatsd",
     "github",
+    "dora",
     "templates",
     "routes",
     "provision",
@@ -80,6 +81,7 @@ fn settings(root: &Section<'_>, folder: &Path, env: &Environment, findings: &mut
         accounts: account::read(root, env, findings),
         tags: pipelines::tags(root, findings),
         provision: provision::read(root, &environments, findings),
+        dora: dora::read(root, &environments, findings),
         environments,
         pipelines: pipelines::read(root, folder, findings),
         metrics,

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::FixedOffset;
 use cron::Schedule;
 use globset::GlobSet;
 
 use crate::config::{Secret, schedules};
 use crate::model::catalogue::{Metric, Tier};
+use crate::model::dora::Rules;
 use crate::model::tag::{TagKeys, tag};
 
 /// Everything a run needs to know.
@@ -32,6 +34,8 @@ pub struct Settings {
     pub dogstatsd: Option<DogStatsD>,
     /// Whose deploy workflows are followed; absent is no DORA.
     pub github: Option<GitHub>,
+    /// How their deployments are judged.
+    pub dora: Dora,
     /// Templates of dashboards, monitors and SLOs beside those that are built in.
     pub templates: Templates,
     /// Who is told, and who is woken.
@@ -218,6 +222,15 @@ pub struct Repository {
     pub name: String,
     /// Names of files in `.github/workflows`, at least one.
     pub workflows: Vec<String>,
+}
+
+/// How deployments are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dora {
+    /// Whose days are counted. Default UTC.
+    pub zone: FixedOffset,
+    /// What counts and what is a failure. By default every rule is on.
+    pub rules: Rules,
 }
 
 /// Templates of dashboards, monitors and SLOs.
