@@ -30,7 +30,7 @@ pub use deployment::{
     Sent, Verdict, Word,
 };
 pub use evidence::{Evidence, Rule, Signal, SignalKind};
-pub use explain::{About, Reason};
+pub use explain::{About, Reason, span};
 pub use id::{Action, DeploymentId, MAX_ID, Unit, UnitKey};
 pub use judge::{Judged, Recovery, Standing};
 pub use ledger::{Fact, Ledger, Seconds};
@@ -42,4 +42,4 @@ pub use rules::Rules;
 pub use timeline::{Outcome, state};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -110,6 +110,10 @@ impl Judged<'_> {
     }
 
     fn delivering(&self) -> Vec<Reason> {
+        // A destroy that succeeded did reach the environment, and neither has anything to deliver.
+        if matches!(self.standing, Standing::Destroy | Standing::Preview) {
+            return Vec::new();
+        }
         let (since, commits) = match &self.lead {
             Lead::Known { since, commits } => (since, commits),
             Lead::Unknown(why) => return vec![plain(About::Lead, format!("lead time is unknown: {}", no_lead(*why)))],
@@ -184,7 +188,8 @@ fn plain(about: About, words: String) -> Reason {
 }
 
 /// A duration to the second, in words: `1 d 2 h`.
-fn span(seconds: i64) -> String {
+#[must_use]
+pub fn span(seconds: i64) -> String {
     let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
     let words: Vec<String> =
         parts.into_iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count} {unit}")).collect();

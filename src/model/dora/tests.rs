@@ -10,7 +10,7 @@ mod laws;
 mod ledger;
 mod names;
 mod traps;
-mod worked;
+pub(crate) mod worked;
 
 /// Monday, 7 September 2026, 00:00 UTC.
 const T0: i64 = 1_788_739_200;
@@ -18,7 +18,7 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
 
-fn at(day: i64, hour: i64) -> i64 {
+pub(crate) fn at(day: i64, hour: i64) -> i64 {
     T0 + day * DAY + hour * HOUR
 }
 
@@ -41,7 +41,7 @@ fn attempt(state: AttemptState, seconds: i64, finished_at: i64) -> Attempt {
 }
 
 /// An `up` of `lease` in production from `main` that took five minutes.
-fn up(run: u32, commit: u32, finished_at: i64) -> Deployment {
+pub(crate) fn up(run: u32, commit: u32, finished_at: i64) -> Deployment {
     Deployment {
         run: run.into(),
         action: Action::Up,
@@ -105,7 +105,7 @@ fn signal(key: &str, kind: SignalKind, at: i64) -> Signal {
     }
 }
 
-fn run(id: u64, state: RunState, created_at: i64) -> Run {
+pub(crate) fn run(id: u64, state: RunState, created_at: i64) -> Run {
     Run {
         as_of: created_at,
         state,

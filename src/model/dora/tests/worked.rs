@@ -55,7 +55,7 @@ use Relation::{Ahead, Behind, Diverged};
 /// | 34 | 27.22 | 34 | failed |
 ///
 /// Runs 35 to 37 and 40 cannot be attributed, 38 and 39 are pending; 40 is from before the window.
-fn forty_runs() -> Ledger {
+pub(crate) fn forty_runs() -> Ledger {
     let compared_with_what_was_before = deliveries().into_iter().flat_map(|(deployment, base, relation, commits)| {
         let finished_at = Outcome::of(&deployment, &Rules::default()).finished_at().unwrap();
         let changes = commits.iter().map(|(commit, age)| {
