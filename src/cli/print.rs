@@ -41,6 +41,24 @@ pub fn painted(mood: Mood, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Text that stands out, for [`line()`].
+#[must_use]
+pub fn strong(text: impl Display) -> String {
+    format!("{HEADING}{text}{HEADING:#}")
+}
+
+/// Text of lesser weight, for [`line()`].
+#[must_use]
+pub fn faint(text: impl Display) -> String {
+    format!("{DIM}{text}{DIM:#}")
+}
+
+/// Whether somebody looks at standard output.
+#[must_use]
+pub fn is_seen() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// Asks a question on the terminal; `None` where nobody can answer. A line is read as it comes, so that Ctrl-C leaves the
 /// terminal as it was.
 #[must_use]
@@ -116,12 +134,12 @@ pub fn lost() -> Option<&'static str> {
 
 /// A heading on standard output.
 pub fn heading(text: impl Display) {
-    line(format_args!("{HEADING}{text}{HEADING:#}"));
+    line(strong(text));
 }
 
 /// A line of lesser weight on standard output.
 pub fn note(text: impl Display) {
-    line(format_args!("{DIM}{text}{DIM:#}"));
+    line(faint(text));
 }
 
 /// What went wrong, on standard error. It may have several lines, and quote what others wrote.
@@ -142,14 +160,28 @@ pub fn json(value: &impl serde::Serialize) {
     }
 }
 
+/// A terminal that says that it is narrower, often 0, does not know: columns.
+const NARROWEST: u16 = 20;
+
 /// A table as wide as the screen allows; control characters of what it shows are replaced.
 #[must_use]
 pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let rows = rows.into_iter().map(|row| row.into_iter().map(|cell| vec![cell]).collect());
+    tall_table(header, rows.collect())
+}
+
+/// A table whose cells have several lines.
+#[must_use]
+pub fn tall_table(header: &[&str], rows: Vec<Vec<Vec<String>>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_some_and(|width| width < NARROWEST) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     table.set_header(header.iter().map(|name| name.to_uppercase()));
     for row in rows {
-        table.add_row(row.into_iter().map(|cell| printable(&cell)));
+        let cell = |lines: Vec<String>| lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n");
+        table.add_row(row.into_iter().map(cell));
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
