@@ -1,4 +1,5 @@
-//! Checkpoints: one JSON object per job, account and region, in a folder or under an S3 prefix.
+//! Checkpoints: one JSON object per job, account and region, in a folder or under an S3 prefix; and the ledger of
+//! deployments, an object a month.
 //!
 //! A second writer would make two processes send the same windows, so it is kept out: in a folder by a lock file that
 //! is held while the [`Store`] lives, in S3 by conditional writes, where it is noticed at the next save and named.
@@ -13,6 +14,7 @@
 
 mod envelope;
 mod error;
+pub mod ledger;
 mod lock;
 mod place;
 #[cfg(test)]
@@ -35,6 +37,7 @@ use crate::model::resource::Scope;
 
 use envelope::Undecodable;
 pub use error::StateError;
+pub use ledger::StoredLedger;
 pub use lock::this_process;
 
 /// Names one object.
@@ -44,14 +47,34 @@ pub struct Key {
     pub job: &'static str,
     /// `None` for what belongs to no account.
     pub scope: Option<Scope>,
+    /// For a job with several objects, which of them: one plain word.
+    pub part: Option<String>,
+}
+
+impl Key {
+    /// The one object of a job that belongs to no account.
+    #[must_use]
+    pub const fn of(job: &'static str) -> Self {
+        Self { job, scope: None, part: None }
+    }
+
+    /// A job's object for an account and region.
+    #[must_use]
+    pub const fn scoped(job: &'static str, scope: Scope) -> Self {
+        Self { job, scope: Some(scope), part: None }
+    }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.scope {
-            Some(scope) => write!(f, "{}/{scope}.json", self.job),
-            None => write!(f, "{}.json", self.job),
+        f.write_str(self.job)?;
+        if let Some(scope) = &self.scope {
+            write!(f, "/{scope}")?;
         }
+        if let Some(part) = &self.part {
+            write!(f, "/{part}")?;
+        }
+        f.write_str(".json")
     }
 }
 

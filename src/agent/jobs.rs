@@ -352,7 +352,7 @@ impl ScopeJobs {
     }
 
     fn key(&self, job: &'static str) -> Key {
-        Key { job, scope: Some(self.aws.scope().clone()) }
+        Key::scoped(job, self.aws.scope().clone())
     }
 
     /// The newest inventory; waits for the first one.

@@ -16,7 +16,7 @@ const FIRST: Checkpoint = Checkpoint { watermark: 1 };
 const SECOND: Checkpoint = Checkpoint { watermark: 2 };
 
 fn key() -> Key {
-    Key { job: "hot", scope: Some(Scope { account: "prod".into(), region: "us-west-2".into() }) }
+    Key::scoped("hot", Scope { account: "prod".into(), region: "us-west-2".into() })
 }
 
 fn folder(path: impl Into<PathBuf>) -> StateLocation {
@@ -45,7 +45,9 @@ async fn what_is_saved_is_loaded_by_the_next_process() {
     assert_eq!(loaded(&store).await, Some(SECOND));
     let text = std::fs::read_to_string(dir.path().join("not/yet/there/hot/prod/us-west-2.json")).unwrap();
     assert!(text.starts_with(r#"{"version":1,"written_by":"a","written_at":""#), "{text}");
-    assert_eq!(Key { job: "report", scope: None }.to_string(), "report.json");
+    assert_eq!(Key::of("report").to_string(), "report.json");
+    let part = Key { part: Some("2026-11".into()), ..Key::of("ledger") };
+    assert_eq!(part.to_string(), "ledger/2026-11.json");
 }
 
 #[test]
