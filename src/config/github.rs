@@ -7,9 +7,23 @@ use crate::config::datadog::{checked_base_url, secret, secret_file};
 use crate::config::field::{Field, Section};
 use crate::config::load::variable;
 use crate::config::problem::Findings;
-use crate::config::settings::{Environment, GitHub, GitHubCredential, Repository};
+use crate::config::settings::{Environment, GitHub, GitHubCredential, Repository, Workflow};
+use crate::model::dora::{JOB_NAME, Pattern, TITLE};
 
-const KEYS: &[&str] = &["base_url", "token_file", "app_id", "installation_id", "private_key_file", "repositories"];
+const KEYS: &[&str] = &[
+    "base_url",
+    "token_file",
+    "app_id",
+    "installation_id",
+    "private_key_file",
+    "run_name",
+    "job_name",
+    "source_paths",
+    "repositories",
+];
+
+const REPOSITORY_KEYS: &[&str] = &["repo", "workflows", "run_name", "job_name", "source_paths"];
+const WORKFLOW_KEYS: &[&str] = &["file", "run_name", "job_name"];
 
 /// What makes up an App; one of them alone is a mistake.
 const APP_KEYS: [&str; 3] = ["app_id", "installation_id", "private_key_file"];
@@ -83,14 +97,65 @@ fn private_key(field: &Field<'_>, folder: &Path, findings: &mut Findings) -> Opt
     Some(Secret::new(&text))
 }
 
+/// What holds for all repositories or workflows that say nothing else.
+#[derive(Clone)]
+struct Usual {
+    run_name: Option<Pattern>,
+    job_name: Option<Pattern>,
+    source_paths: Vec<String>,
+}
+
+impl Usual {
+    /// What is written here, else what holds around it.
+    fn of(section: &Section<'_>, around: &Self, findings: &mut Findings) -> Self {
+        let run_name = pattern(section, "run_name", TITLE, findings).or_else(|| around.run_name.clone());
+        let job_name = pattern(section, "job_name", JOB_NAME, findings).or_else(|| around.job_name.clone());
+        let source_paths = match section.get("source_paths") {
+            Some(_) => source_paths(section, findings),
+            None => around.source_paths.clone(),
+        };
+        Self { run_name, job_name, source_paths }
+    }
+}
+
+/// A pattern, with an example for one that is none.
+fn pattern(section: &Section<'_>, key: &str, example: &str, findings: &mut Findings) -> Option<Pattern> {
+    let field = section.get(key)?;
+    match Pattern::parse(field.text(findings)?) {
+        Ok(pattern) => Some(pattern),
+        Err(reason) => {
+            field.problem(findings, format!("{reason}; write one such as `{example}`"));
+            None
+        }
+    }
+}
+
+fn source_paths(section: &Section<'_>, findings: &mut Findings) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (field, text) in section.texts("source_paths", findings) {
+        let path = text.trim_end_matches('/');
+        let plain = path.replace("{name}", "name");
+        let inside = !plain.split('/').any(|part| matches!(part, "" | "." | ".."));
+        if !inside || plain.contains(['{', '}', '*']) || plain.chars().any(char::is_control) {
+            let message =
+                format!("{} is no path inside the repository; write a folder such as `src/{{name}}`", field.shown());
+            field.problem(findings, message);
+        }
+        paths.push(path.to_owned());
+    }
+    paths
+}
+
 fn repositories(section: &Section<'_>, findings: &mut Findings) -> Vec<Repository> {
     let mut repositories: Vec<Repository> = Vec::new();
+    let nothing = Usual { run_name: None, job_name: None, source_paths: Vec::new() };
+    let usual = Usual::of(section, &nothing, findings);
     let items = section.list("repositories", findings);
     if section.get("repositories").is_none_or(Field::list_is_empty) {
         findings.problem(&section.place, format!("needs `repositories`, for example `repositories: {EXAMPLE}`"));
     }
     for item in items {
-        let section = item.section(&["repo", "workflows"], findings);
+        let section = item.section(REPOSITORY_KEYS, findings);
         if !item.is_section() {
             continue;
         }
@@ -104,18 +169,27 @@ fn repositories(section: &Section<'_>, findings: &mut Findings) -> Vec<Repositor
             }
             name.to_owned()
         });
-        let workflows = workflows(&section, findings);
-        repositories.extend(name.map(|name| Repository { name, workflows }));
+        let usual = Usual::of(&section, &usual, findings);
+        let workflows = workflows(&section, &usual, findings);
+        repositories.extend(name.map(|name| Repository { name, workflows, source_paths: usual.source_paths }));
     }
     repositories
 }
 
-fn workflows(section: &Section<'_>, findings: &mut Findings) -> Vec<String> {
-    let mut workflows = Vec::new();
+/// Each is the name of a file, or a mapping with it.
+fn workflows(section: &Section<'_>, usual: &Usual, findings: &mut Findings) -> Vec<Workflow> {
+    let mut workflows: Vec<Workflow> = Vec::new();
     if section.get("workflows").is_none_or(Field::list_is_empty) {
         findings.problem(&section.place, "needs `workflows`, for example `workflows: [deploy.yml]`");
     }
-    for (field, text) in section.texts("workflows", findings) {
+    for field in section.list("workflows", findings) {
+        let own = field.is_section().then(|| field.section(WORKFLOW_KEYS, findings));
+        let (text, usual) = match &own {
+            Some(own) => (own.needed("file", "deploy.yml", findings), Usual::of(own, usual, findings)),
+            None => (field.text(findings), usual.clone()),
+        };
+        let Some(text) = text else { continue };
+        let field = own.as_ref().and_then(|own| own.get("file")).unwrap_or(&field);
         let file = text.strip_prefix(".github/workflows/").unwrap_or(text);
         if !is_workflow(file) {
             let message = format!(
@@ -123,10 +197,15 @@ fn workflows(section: &Section<'_>, findings: &mut Findings) -> Vec<String> {
                 field.shown()
             );
             field.problem(findings, message);
-        } else if workflows.iter().any(|other| other == file) {
+        } else if workflows.iter().any(|other| other.file == file) {
             field.problem(findings, "stands twice");
         }
-        workflows.push(file.to_owned());
+        let known = |text: &str| Pattern::parse(text).ok();
+        if let (Some(run_name), Some(job_name)) =
+            (usual.run_name.or_else(|| known(TITLE)), usual.job_name.or_else(|| known(JOB_NAME)))
+        {
+            workflows.push(Workflow { file: file.to_owned(), run_name, job_name });
+        }
     }
     workflows
 }

@@ -10,7 +10,7 @@ use globset::GlobSet;
 
 use crate::config::{Secret, schedules};
 use crate::model::catalogue::{Metric, Tier};
-use crate::model::dora::Rules;
+use crate::model::dora::{Pattern, Rules};
 use crate::model::tag::{TagKeys, tag};
 
 /// Everything a run needs to know.
@@ -220,8 +220,22 @@ pub enum GitHubCredential {
 pub struct Repository {
     /// `owner/name`.
     pub name: String,
-    /// Names of files in `.github/workflows`, at least one.
-    pub workflows: Vec<String>,
+    /// At least one.
+    pub workflows: Vec<Workflow>,
+    /// Folders and files whose commits are of a pipeline, beside its YAML file. `{name}` stands for that file's name
+    /// without its end: `src/{name}` is `src/lease` for `pipelines/lease.yaml`. Default none.
+    pub source_paths: Vec<String>,
+}
+
+/// A workflow that deploys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workflow {
+    /// The name of a file in `.github/workflows`.
+    pub file: String,
+    /// What its `run-name` writes. Default [`TITLE`](crate::model::dora::TITLE).
+    pub run_name: Pattern,
+    /// How its deploy job is called. Default [`JOB_NAME`](crate::model::dora::JOB_NAME).
+    pub job_name: Pattern,
 }
 
 /// How deployments are judged.

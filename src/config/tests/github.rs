@@ -1,5 +1,6 @@
 use super::*;
-use crate::config::settings::{GitHubCredential, Repository};
+use crate::config::settings::{GitHubCredential, Repository, Workflow};
+use crate::model::dora::{JOB_NAME, Pattern, TITLE};
 
 const REPOSITORIES: &str = "repositories: [{repo: example/ml, workflows: [deploy.yml]}]";
 
@@ -17,7 +18,10 @@ fn a_repository_is_all_that_is_needed() {
     let alone = github("", &[]);
     assert_eq!(alone.base_url, "https://api.github.com");
     assert!(alone.credential.is_none());
-    assert_eq!(alone.repositories, [Repository { name: "example/ml".into(), workflows: vec!["deploy.yml".into()] }]);
+    let pattern = |text: &str| Pattern::parse(text).unwrap();
+    let workflow = Workflow { file: "deploy.yml".into(), run_name: pattern(TITLE), job_name: pattern(JOB_NAME) };
+    let repository = Repository { name: "example/ml".into(), workflows: vec![workflow], source_paths: Vec::new() };
+    assert_eq!(alone.repositories, [repository]);
     let own = github("base_url: \"https://ghe.example.com/api/v3/\", ", &[]);
     assert_eq!(own.base_url, "https://ghe.example.com/api/v3");
 }
@@ -85,5 +89,65 @@ fn a_section_needs_repositories() {
     insta::assert_snapshot!(problems("regions: [us-west-2]\ngithub: {base_url: \"ghe.example.com\"}"), @r#"
     ddsync.yaml:2: github: needs `repositories`, for example `repositories: [{repo: example/ml-pipelines, workflows: [deploy.yml]}]`
     ddsync.yaml:2: github.base_url: `ghe.example.com` is no URL; write one such as `https://github.example.com/api/v3`
+    "#);
+}
+
+#[test]
+fn the_nearest_pattern_and_path_counts() {
+    let text = r#"regions: [us-west-2]
+github:
+  run_name: "{action} {pipeline} to {environment}"
+  source_paths: ["src/{name}/"]
+  repositories:
+    - {repo: example/a, workflows: [a.yml, {file: b.yml, run_name: "{action}: {yaml}, {environment}"}]}
+    - repo: example/b
+      job_name: "{action} / {environment} / {pipeline}"
+      source_paths: []
+      workflows: [c.yml, {file: .github/workflows/d.yml}]
+"#;
+    let repositories = settings(text, &[]).github.unwrap().repositories;
+    let shown = |workflow: &Workflow| format!("{}: {} | {}", workflow.file, workflow.run_name, workflow.job_name);
+    let shown: Vec<String> = repositories.iter().flat_map(|repository| &repository.workflows).map(shown).collect();
+    assert_eq!(
+        shown,
+        [
+            format!("a.yml: {{action}} {{pipeline}} to {{environment}} | {JOB_NAME}"),
+            format!("b.yml: {{action}}: {{yaml}}, {{environment}} | {JOB_NAME}"),
+            "c.yml: {action} {pipeline} to {environment} | {action} / {environment} / {pipeline}".to_owned(),
+            "d.yml: {action} {pipeline} to {environment} | {action} / {environment} / {pipeline}".to_owned(),
+        ]
+    );
+    assert_eq!(repositories[0].source_paths, ["src/{name}"]);
+    assert!(repositories[1].source_paths.is_empty());
+}
+
+#[test]
+fn a_pattern_that_tells_too_little_is_refused_where_it_stands() {
+    let text = r#"regions: [us-west-2]
+github:
+  run_name: "deploy {yaml}"
+  source_paths: [../src, "src/*", "/src", "src/{yaml}"]
+  repositories:
+    - repo: example/a
+      job_name: 7
+      workflows:
+        - {file: a.yml, run_name: "{action}{yaml} {environment}"}
+        - {run_name: "{action} {who} {environment}"}
+        - {file: a.yml, title: x}
+        - [a.yml]
+"#;
+    insta::assert_snapshot!(problems(text), @r#"
+    ddsync.yaml:3: github.run_name: no {action}; write one such as `{action} {yaml} to {environment} from {branch}`
+    ddsync.yaml:4: github.source_paths[0]: `../src` is no path inside the repository; write a folder such as `src/{name}`
+    ddsync.yaml:4: github.source_paths[1]: `src/*` is no path inside the repository; write a folder such as `src/{name}`
+    ddsync.yaml:4: github.source_paths[2]: `/src` is no path inside the repository; write a folder such as `src/{name}`
+    ddsync.yaml:4: github.source_paths[3]: `src/{yaml}` is no path inside the repository; write a folder such as `src/{name}`
+    ddsync.yaml:7: github.repositories[0].job_name: expected text, found `7`; put it in quotes
+    ddsync.yaml:9: github.repositories[0].workflows[0].run_name: nothing between {action} and {yaml} says where one ends; write one such as `{action} {yaml} to {environment} from {branch}`
+    ddsync.yaml:10: github.repositories[0].workflows[1]: needs `file`, for example `file: deploy.yml`
+    ddsync.yaml:10: github.repositories[0].workflows[1].run_name: {who} is no part; parts are {action}, {yaml}, {pipeline}, {environment}, {branch}, {version}; write one such as `{action} {yaml} to {environment} from {branch}`
+    ddsync.yaml:11: github.repositories[0].workflows[2].file: stands twice
+    ddsync.yaml:11: github.repositories[0].workflows[2].title: unknown key; known here: file, run_name, job_name
+    ddsync.yaml:12: github.repositories[0].workflows[3]: expected text, found a list
     "#);
 }
