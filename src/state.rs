@@ -1,5 +1,5 @@
 //! Checkpoints: one JSON object per job, account and region, in a folder or under an S3 prefix; and the ledger of
-//! deployments, an object a month.
+//! deployments, an object a month, with people's words that wait for it ([`Inbox`]).
 //!
 //! A second writer would make two processes send the same windows, so it is kept out: in a folder by a lock file that
 //! is held while the [`Store`] lives, in S3 by conditional writes, where it is noticed at the next save and named.
@@ -10,10 +10,12 @@
 //! instance; its region from `AWS_REGION` or `AWS_DEFAULT_REGION`; its endpoint from `AWS_ENDPOINT_URL_S3` or
 //! `AWS_ENDPOINT_URL`. Profiles in `~/.aws` are not read. It needs `s3:GetObject` and `s3:PutObject` on the prefix, and
 //! `s3:ListBucket` on the bucket: without it S3 answers 403, not 404, for an object that does not exist yet.
-//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html> Words that the ledger has are removed with
+//! `s3:DeleteObject`, and stay without it.
 
 mod envelope;
 mod error;
+mod inbox;
 pub mod ledger;
 mod lock;
 mod place;
@@ -37,6 +39,7 @@ use crate::model::resource::Scope;
 
 use envelope::Undecodable;
 pub use error::StateError;
+pub use inbox::Inbox;
 pub use ledger::StoredLedger;
 pub use lock::this_process;
 
@@ -108,6 +111,8 @@ enum Guard {
     Lock(#[expect(dead_code, reason = "held for its lock")] std::fs::File),
     /// Every save names the version that it replaces.
     Conditional,
+    /// Objects are only added, each of a name that nobody else writes.
+    Visitor,
     /// Nothing is written.
     ReadOnly,
 }
@@ -161,6 +166,23 @@ impl Store {
         };
         let (inner, prefix) = place.map_err(|reason| StateError::open(location, &reason))?;
         Ok(Self::over(inner, prefix, location.clone(), "", Clock::Real, Guard::ReadOnly))
+    }
+
+    /// Opens for leaving words: takes no lock, so that somebody else may write meanwhile, and only adds objects. A folder is
+    /// made when missing. See [`Store::leave`].
+    ///
+    /// # Errors
+    /// [`StateError::Open`], as for [`Store::open`].
+    pub fn visit(location: &StateLocation, holder: &str, clock: Clock) -> Result<Self, StateError> {
+        let place = match location {
+            StateLocation::Folder(folder) => {
+                std::fs::create_dir_all(folder).map_err(|error| StateError::open(location, &error))?;
+                place::folder(folder)
+            }
+            StateLocation::S3 { bucket, prefix } => place::s3(bucket, prefix),
+        };
+        let (inner, prefix) = place.map_err(|reason| StateError::open(location, &reason))?;
+        Ok(Self::over(inner, prefix, location.clone(), holder, clock, Guard::Visitor))
     }
 
     fn over(
@@ -230,7 +252,7 @@ impl Store {
             (Guard::ReadOnly, _) => return Err(StateError::ReadOnly { key: key.to_string() }),
             (Guard::Lock(_), _) => PutMode::Overwrite,
             (Guard::Conditional, Some(version)) => PutMode::Update(version.clone()),
-            (Guard::Conditional, None) => PutMode::Create,
+            (Guard::Conditional, None) | (Guard::Visitor, _) => PutMode::Create,
         };
         let bytes = envelope::encode(&self.holder, self.clock.now(), data)
             .map_err(|error| StateError::encode(&self.location, key, &error))?;

@@ -103,6 +103,9 @@ pub fn policy(access: Access<'_>) -> Value {
         // Without it S3 answers 403, not 404, for an object that does not exist yet. It takes no condition on the
         // prefix: a request for an object carries none.
         statements.push(statement("StateIsMissing", &["s3:ListBucket"], &[&bucket]));
+        // What people have said is removed when the ledger has it; nothing else ever is.
+        let words = objects.trim_end_matches('*').to_owned() + "words/*";
+        statements.push(statement("WordsAreTakenOver", &["s3:DeleteObject"], &[&words]));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
@@ -148,9 +151,25 @@ mod tests {
         let resources = |prefix| {
             let policy = policy(Access { state: Some(("docs-state", prefix)), ..Access::default() });
             assert_eq!(policy.pointer("/Statement/1/Resource/0"), Some(&json!("arn:aws:s3:::docs-state")));
-            policy.pointer("/Statement/0/Resource/0").cloned()
+            ["/Statement/0/Resource/0", "/Statement/2/Resource/0"].map(|at| policy.pointer(at).cloned())
         };
-        assert_eq!(resources("ddsync/prod"), Some(json!("arn:aws:s3:::docs-state/ddsync/prod/*")));
-        assert_eq!(resources(""), Some(json!("arn:aws:s3:::docs-state/*")));
+        let all = "arn:aws:s3:::docs-state";
+        let wanted = |objects: &str, words: &str| [Some(json!(objects)), Some(json!(words))];
+        let found = resources("ddsync/prod");
+        assert_eq!(found, wanted(&format!("{all}/ddsync/prod/*"), &format!("{all}/ddsync/prod/words/*")));
+        assert_eq!(resources(""), wanted(&format!("{all}/*"), &format!("{all}/words/*")));
+    }
+
+    #[test]
+    fn nothing_but_words_may_be_removed() {
+        let policy = policy(Access { state: Some(("docs-state", "ddsync")), ..Access::default() });
+        let removing: Vec<&Value> = policy["Statement"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|statement| statement["Action"].to_string().contains("Delete"))
+            .map(|statement| &statement["Resource"])
+            .collect();
+        assert_eq!(removing, [&json!(["arn:aws:s3:::docs-state/ddsync/words/*"])]);
     }
 }
