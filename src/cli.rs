@@ -12,6 +12,7 @@ mod completions;
 mod demo;
 mod destroy;
 mod discover;
+mod dora;
 mod error;
 mod estimate;
 mod health;
@@ -78,6 +79,8 @@ enum Command {
     Render(render::RenderArgs),
     /// Try who is paged.
     Page(page::PageArgs),
+    /// Measure deployments: the five DORA metrics, and why each deployment counts as it does.
+    Dora(dora::DoraArgs),
     /// Print every metric that is exported.
     Metrics(MetricsArgs),
     /// Print the least-privilege IAM policy for this configuration.
@@ -226,6 +229,7 @@ pub fn run(cli: &Cli) -> Outcome {
             Command::Import(args) => Box::pin(import::run(args, cli.verbose)).await,
             Command::Render(args) => Box::pin(render::run(args, cli.verbose)).await,
             Command::Page(args) => Box::pin(page::run(args, cli.verbose)).await,
+            Command::Dora(args) => Box::pin(dora::run(args, cli.verbose)).await,
             Command::Metrics(args) => Ok(metrics::run(args)),
             Command::IamPolicy(args) => iam_policy::run(args),
             Command::Health(args) => health::run(args).await,

@@ -7,6 +7,7 @@ mod daemon;
 mod declared;
 mod demo;
 mod deploy;
+mod dora;
 mod emulators;
 mod judges;
 mod kill;

@@ -22,6 +22,7 @@ async fn help() {
         "import",
         "render",
         "page",
+        "dora",
         "metrics",
         "iam-policy",
         "health",
