@@ -17,6 +17,8 @@ use crate::clock::Clock;
 use crate::config::Secret;
 use crate::config::settings::{Compression, Datadog};
 
+mod call;
+mod dora;
 mod error;
 mod limiter;
 mod objects;

@@ -6,23 +6,17 @@
 //! <https://docs.datadoghq.com/api/latest/service-level-objectives/>, <https://docs.datadoghq.com/api/latest/dashboards/>,
 //! scopes <https://docs.datadoghq.com/api/latest/scopes/>.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
-use reqwest::{Method, Url};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Answer, Client, KEYS, SendError, error};
+use super::call::Call;
+use super::{Client, SendError};
 
-mod call;
+mod kind;
 
-pub use call::Objects;
-
-use call::Call;
-
-/// At most this much of an answer that holds objects is read. A page of 1,000 monitors is some megabytes.
-const MAX_OBJECTS_BYTES: usize = 64 * 1024 * 1024;
+pub use kind::Objects;
 
 /// Objects a page, the most that Datadog gives of monitors and of SLOs.
 const PAGE: usize = 1000;
@@ -230,61 +224,6 @@ impl Client {
     async fn part(&self, call: Call<'static>, key: &'static str) -> Result<Vec<Value>, SendError> {
         let mut answer = self.json(call).await?;
         list(answer.get_mut(key).map(Value::take).unwrap_or_default(), self)
-    }
-
-    async fn json(&self, call: Call<'_>) -> Result<Value, SendError> {
-        let answer = self.call(call).await?;
-        self.read(answer)
-    }
-
-    fn read(&self, mut answer: Answer) -> Result<Value, SendError> {
-        answer.json.take().ok_or_else(|| self.misread(answer.status, &answer.text()))
-    }
-
-    /// A success that is not what the API answers: something else answers there.
-    fn misread(&self, status: u16, answer: &str) -> SendError {
-        SendError::Misdirected { status, base_url: self.base_url.clone(), answer: self.quote(answer) }
-    }
-
-    async fn call(&self, call: Call<'_>) -> Result<Answer, SendError> {
-        let answer = self.ask(&call).await?;
-        if !answer.is_success() {
-            return Err(self.refusal(&answer, call.scope));
-        }
-        if answer.is_datadogs() { Ok(answer) } else { Err(self.misread(answer.status, &answer.text())) }
-    }
-
-    fn refusal(&self, answer: &Answer, scope: &'static str) -> SendError {
-        let text = answer.json.as_ref().and_then(error::listed).map_or_else(|| answer.text(), Cow::Owned);
-        error::classify_scoped(answer.status, &answer.headers, self.quote(&text), &self.place(KEYS), scope)
-    }
-
-    /// One request within its limit, answered somehow.
-    async fn ask(&self, call: &Call<'_>) -> Result<Answer, SendError> {
-        let app_key = self.app_key.as_ref().ok_or(SendError::NoAppKey)?;
-        let mut url = Url::parse_with_params(&format!("{}{}", self.base_url, call.path), &call.query)
-            .map_err(|error| self.unusable(&error.to_string()))?;
-        if call.query.is_empty() {
-            url.set_query(None);
-        }
-        if let Some(id) = call.id {
-            // An id comes from files too: whatever is in it stays one part of the path.
-            url.path_segments_mut().map_err(|()| self.unusable("it has no path"))?.push(id);
-        }
-        let mut request = self.http.request(call.method.clone(), url).header("DD-APPLICATION-KEY", app_key.clone());
-        if let Some(body) = &call.body {
-            request = request.json(body);
-        }
-        let endpoint = (call.method.clone(), call.path, call.id.is_some());
-        self.limiter.admit(&endpoint).await;
-        let answer = self.exchange(request, MAX_OBJECTS_BYTES).await?;
-        let real = |span| self.clock.real_duration(TimeDelta::from_std(span).unwrap_or_default());
-        self.limiter.note(&endpoint, answer.status, &answer.headers, real);
-        Ok(answer)
-    }
-
-    fn unusable(&self, reason: &str) -> SendError {
-        SendError::Unreachable { base_url: self.base_url.clone(), reason: reason.to_owned() }
     }
 }
 

@@ -10,6 +10,7 @@ use axum::routing::{any, delete, get, patch, put};
 use axum::{Json, Router};
 
 use super::*;
+use crate::client::datadog::call::MAX_OBJECTS_BYTES;
 use crate::client::datadog::tests::{client, serve};
 
 type Asked = Query<HashMap<String, String>>;

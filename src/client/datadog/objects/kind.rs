@@ -1,9 +1,8 @@
-//! One request to the API that keeps objects: where it goes and what its key needs.
-
-use std::fmt::Display;
+//! Where each kind of object is kept, and what its key needs.
 
 use reqwest::Method;
-use serde_json::Value;
+
+use crate::client::datadog::call::Call;
 
 /// The endpoints of one kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,38 +46,5 @@ impl Objects {
 
     pub(super) fn change(self, method: Method) -> Call<'static> {
         Call::new(method, self.path(), self.write())
-    }
-}
-
-/// One request.
-#[derive(Clone)]
-pub(super) struct Call<'a> {
-    pub(super) method: Method,
-    pub(super) path: &'static str,
-    pub(super) id: Option<&'a str>,
-    pub(super) query: Vec<(&'static str, String)>,
-    pub(super) body: Option<Value>,
-    pub(super) scope: &'static str,
-}
-
-impl<'a> Call<'a> {
-    pub(super) fn new(method: Method, path: &'static str, scope: &'static str) -> Self {
-        Self { method, path, id: None, query: Vec::new(), body: None, scope }
-    }
-
-    pub(super) fn of<'b>(self, id: &'b str) -> Call<'b>
-    where
-        'a: 'b,
-    {
-        Call { id: Some(id), ..self }
-    }
-
-    pub(super) fn with(mut self, name: &'static str, value: impl Display) -> Self {
-        self.query.push((name, value.to_string()));
-        self
-    }
-
-    pub(super) fn body(self, body: Value) -> Self {
-        Self { body: Some(body), ..self }
     }
 }
