@@ -25,6 +25,9 @@
 //! | `POST /_sim/history` | `{"days":30}` copies the last hour of every series back over so many days, some points every few hours |
 //! | `GET /_sim/deploys` | what every run of a deploy workflow really was, one JSON object a line |
 //! | `POST /_sim/deploys` | somebody deploys now: `{"repository","deploy":{"pipeline","action":"up","environment","branch","cause":"planned","minutes":5,"conclusion":"success"}}` |
+//! | `GET /_sim/deployments` | every deployment that Datadog's DORA took, one JSON object a line |
+//! | `GET /_sim/events` | every event, posted or of a monitor, as a search answers it, one JSON object a line |
+//! | `POST /_sim/alerts` | a monitor alerts now: `{"monitor":"12","group":"stage:reader"}` |
 //! | `POST /_sim/reset` | forgets all of the above |
 
 use std::{
@@ -54,14 +57,17 @@ pub mod world;
 
 pub use self::{
     clock::Clock,
-    datadog::objects::{ObjectKind, Write},
+    datadog::{
+        dora::Kept as KeptDeployment,
+        objects::{ObjectKind, Write},
+    },
     faults::{Fault, Faults, Rule},
     github::history::{Deploy, Dispatch},
     received::{Kept, Received, Series},
     world::{Truth, World},
 };
 
-use self::datadog::{limits, objects::Objects};
+use self::datadog::{events::Event, limits, objects::Objects};
 
 /// How a simulation runs.
 #[derive(Clone, Debug)]
@@ -153,6 +159,8 @@ struct Shared {
     received: Mutex<Received>,
     requests: Mutex<BTreeMap<(String, String), u64>>,
     objects: Mutex<Objects>,
+    deployments: Mutex<Vec<KeptDeployment>>,
+    events: Mutex<Vec<Event>>,
     limits: Mutex<limits::Used>,
     github: Mutex<github::Memory>,
 }
@@ -164,6 +172,14 @@ impl Shared {
 
     fn objects(&self) -> MutexGuard<'_, Objects> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deployments(&self) -> MutexGuard<'_, Vec<KeptDeployment>> {
+        self.deployments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn limits(&self) -> MutexGuard<'_, limits::Used> {
@@ -188,6 +204,8 @@ impl Shared {
     fn reset(&self) {
         *self.received() = Received::default();
         *self.objects() = Objects::new(self.options.seed);
+        self.deployments().clear();
+        self.events().clear();
         self.limits().clear();
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.clear();
@@ -228,6 +246,8 @@ impl Sim {
             received: Mutex::default(),
             requests: Mutex::default(),
             objects: Mutex::new(Objects::new(options.seed)),
+            deployments: Mutex::default(),
+            events: Mutex::default(),
             limits: Mutex::default(),
             options,
         });

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{Shared, faults::Rule, world::Truth};
 
 mod deploys;
+mod events;
 mod objects;
 
 pub(super) fn router() -> Router<Arc<Shared>> {
@@ -31,6 +32,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/_sim/reset", post(reset))
         .route("/_sim/world", post(change_world))
         .merge(deploys::router())
+        .merge(events::router())
         .merge(objects::router())
 }
 

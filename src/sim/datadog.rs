@@ -1,5 +1,5 @@
-//! Datadog: the intake of series with its real limits, queries over what came in, and dashboards, monitors and SLOs with
-//! the habits of the real server.
+//! Datadog: the intake of series with its real limits, queries over what came in, deployments and events, and dashboards,
+//! monitors and SLOs with the habits of the real server.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -20,6 +20,8 @@ use super::{
 
 mod by_hand;
 mod dashboards;
+pub(super) mod dora;
+pub(super) mod events;
 mod habits;
 mod handles;
 mod intake;
@@ -60,11 +62,23 @@ const OPERATIONS: &[(MethodFilter, &str, &str, Work)] = &[
     (MethodFilter::GET, "/api/v1/slo/{id}", "get_slo", slos::get),
     (MethodFilter::PUT, "/api/v1/slo/{id}", "update_slo", slos::update),
     (MethodFilter::DELETE, "/api/v1/slo/{id}", "delete_slo", slos::delete),
+    (MethodFilter::POST, "/api/v2/dora/deployments", "list_deployments", dora::list),
+    (MethodFilter::GET, "/api/v2/dora/deployments/{id}", "get_deployment", dora::get),
+    (MethodFilter::PATCH, "/api/v2/dora/deployments/{id}", "patch_deployment", dora::patch),
+    (MethodFilter::POST, "/api/v2/events/search", "search_events", events::search),
+];
+
+/// The same for those that need the API key alone.
+const OPEN: &[(MethodFilter, &str, &str, Work)] = &[
+    (MethodFilter::POST, "/api/v2/dora/deployment", "send_deployment", dora::send),
+    (MethodFilter::POST, "/api/v1/events", "post_event", events::post),
 ];
 
 pub(super) fn router() -> Router<Arc<Shared>> {
-    OPERATIONS.iter().fold(intake::router(), |router, (method, path, operation, work)| {
-        router.route(path, serve(*method, operation, *work))
+    let operations = OPERATIONS.iter().map(|operation| (operation, true));
+    let operations = operations.chain(OPEN.iter().map(|operation| (operation, false)));
+    operations.fold(intake::router(), |router, ((method, path, operation, work), app_key)| {
+        router.route(path, serve(*method, operation, *work, app_key))
     })
 }
 
@@ -141,13 +155,13 @@ enum Fate {
     Lost,
 }
 
-fn serve(method: MethodFilter, operation: &'static str, work: Work) -> MethodRouter<Arc<Shared>> {
+fn serve(method: MethodFilter, operation: &'static str, work: Work, app_key: bool) -> MethodRouter<Arc<Shared>> {
     let handler = async move |State(shared): State<Arc<Shared>>,
                               id: Option<Path<String>>,
                               Query(query): Query<HashMap<String, String>>,
                               headers: HeaderMap,
                               body: Bytes| {
-        let fate = match enter(&shared, operation, &headers, true).await {
+        let fate = match enter(&shared, operation, &headers, app_key).await {
             Ok(fate) => fate,
             Err(refusal) => return refusal,
         };

@@ -76,6 +76,27 @@ impl Shared {
         all.filter(|deploy| deploy.created() <= now).cloned().collect()
     }
 
+    /// What went bad in production, and when it was there: what a rollback or a hotfix of its pipeline followed.
+    pub(super) fn bad_deploys(&self) -> Vec<(String, DateTime<Utc>)> {
+        let github = self.github();
+        let mut bad = Vec::new();
+        for repository in &github.repositories {
+            let mut live: HashMap<&str, DateTime<Utc>> = HashMap::new();
+            for deploy in &repository.deploys {
+                let Some(last) = deploy.attempts.last() else { continue };
+                let reached = last.conclusion == history::Conclusion::Success && deploy.action == history::Action::Up;
+                if !reached || deploy.environment != "data_prod" {
+                    continue;
+                }
+                let before = live.insert(&deploy.pipeline, last.completed);
+                if deploy.cause != history::Cause::Planned {
+                    bad.extend(before.map(|before| (deploy.pipeline.clone(), before)));
+                }
+            }
+        }
+        bad
+    }
+
     pub(super) fn dispatch(&self, repository: &str, asked: &Dispatch) -> Option<Deploy> {
         let now = self.options.clock.now();
         let mut github = self.github();

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::{
     super::{Shared, Sim},
-    dashboards, monitors,
+    dashboards,
+    dora::Kept,
+    monitors,
     objects::{ObjectKind, Write},
     slos,
 };
@@ -72,6 +74,25 @@ impl Sim {
     #[must_use]
     pub fn delete_by_hand(&self, kind: ObjectKind, id: &str) -> bool {
         self.shared.delete_by_hand(kind, id)
+    }
+
+    /// Every deployment that Datadog's DORA took, in the order in which they came.
+    #[must_use]
+    pub fn deployments(&self) -> Vec<Kept> {
+        self.shared.deployments().clone()
+    }
+
+    /// Every event, posted or of a monitor, as a search answers it.
+    #[must_use]
+    pub fn events(&self) -> Vec<Value> {
+        self.shared.all_events()
+    }
+
+    /// A monitor alerts at an instant, Unix seconds, for a group such as `stage:reader`. False when there is none of
+    /// this id.
+    #[must_use]
+    pub fn alert(&self, monitor: &str, group: &str, at: i64) -> bool {
+        self.shared.raise(monitor, group, at)
     }
 
     /// Copies the last hour of every series back over so many days, some points every few hours, so that long windows

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Asked, Refused, Reply, deletable, habits,
+    Asked, Refused, Reply, Shared, deletable,
+    events::Transition,
+    habits,
     objects::{ObjectKind, Objects, Write},
     ok,
 };
@@ -72,6 +74,25 @@ fn shown(asked: &Asked<'_>, objects: &mut Objects, id: &str, states: bool) -> Op
         shown["state"] = json!({"groups": state.map(State::groups).unwrap_or_default()});
     }
     Some(shown)
+}
+
+/// What the monitors did since they were last asked this: monitor, group, what, and when in Unix seconds. All of them
+/// are looked at for it.
+pub(super) fn transitions(shared: &Shared) -> Vec<(Value, String, Transition, i64)> {
+    let (mut objects, now) = (shared.objects(), shared.options.clock.now().timestamp());
+    let ids: Vec<String> = objects.all(KIND).map(|(id, _)| id.clone()).collect();
+    let received = shared.received();
+    for id in &ids {
+        state::refresh(&mut objects, id, &received, now);
+    }
+    let mut all = Vec::new();
+    for id in ids {
+        let done = objects.states.get_mut(&id).map(State::take_transitions).unwrap_or_default();
+        if let Some(monitor) = objects.get(KIND, &id) {
+            all.extend(done.into_iter().map(|(group, what, at)| (monitor.clone(), group, what, at)));
+        }
+    }
+    all
 }
 
 pub(super) fn get(asked: &Asked<'_>) -> Reply {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     super::{
         super::received::Received,
+        events::Transition,
         objects::{ObjectKind, Objects},
         query::Sources,
         slos,
@@ -50,7 +51,11 @@ impl Status {
 
 /// A monitor's groups as they were when it was last looked at.
 #[derive(Debug, Default)]
-pub(in crate::sim::datadog) struct State(BTreeMap<String, Group>);
+pub(in crate::sim::datadog) struct State {
+    groups: BTreeMap<String, Group>,
+    /// What happened to a group, and when.
+    transitions: Vec<(String, Transition, i64)>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Group {
@@ -68,7 +73,7 @@ impl State {
     }
 
     fn worst(&self) -> Status {
-        self.0.values().map(|group| group.status).max().unwrap_or(Status::NoData)
+        self.groups.values().map(|group| group.status).max().unwrap_or(Status::NoData)
     }
 
     pub(in crate::sim::datadog) fn groups(&self) -> Map<String, Value> {
@@ -80,12 +85,22 @@ impl State {
             });
             (name.clone(), shown)
         };
-        self.0.iter().map(group).collect()
+        self.groups.iter().map(group).collect()
+    }
+
+    /// What happened since this was asked last.
+    pub(super) fn take_transitions(&mut self) -> Vec<(String, Transition, i64)> {
+        std::mem::take(&mut self.transitions)
     }
 
     fn note(&mut self, name: String, status: Status, now: i64) {
         let first = Group { status: Status::Ok, triggered: 0, resolved: 0, no_data: 0 };
-        let group = self.0.entry(name).or_insert(first);
+        let group = self.groups.entry(name.clone()).or_insert(first);
+        match (group.status == Status::Alert, status == Status::Alert) {
+            (false, true) => self.transitions.push((name, Transition::Alert, now)),
+            (true, false) if status == Status::Ok => self.transitions.push((name, Transition::Recovery, now)),
+            _ => {}
+        }
         if status.triggers() && !group.status.triggers() {
             group.triggered = now;
         }
@@ -125,7 +140,7 @@ fn refresh_nested(objects: &mut Objects, id: &str, received: &Received, now: i64
     let found = found.unwrap_or_else(|| vec![(WHOLE.to_owned(), Some(Status::Unknown))]);
     let state = objects.states.entry(id.to_owned()).or_default();
     for (name, status) in found {
-        let before = state.0.get(&name).map(|group| group.status);
+        let before = state.groups.get(&name).map(|group| group.status);
         let status = status.unwrap_or_else(|| without_data(&monitor["options"], before));
         state.note(name, status, now);
     }
