@@ -26,8 +26,8 @@ mod trial;
 
 pub use commits::{Change, Changes, Comparison, Lead, LeadTime, NoLead, Question, Relation, Reverted, reverts};
 pub use deployment::{
-    Attempt, AttemptState, Attribution, Commit, CommitSource, Deployment, Entry, Life, NoCommit, Origin, Run, RunState,
-    Sent, Verdict, Word,
+    Attempt, AttemptState, Attribution, Commit, CommitSource, Deployment, Entry, Life, NoCommit, Origin, Remedied, Run,
+    RunState, Sent, Verdict, Word,
 };
 pub use evidence::{Evidence, Rule, Signal, SignalKind};
 pub use explain::{About, Reason, span};

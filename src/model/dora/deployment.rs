@@ -196,6 +196,21 @@ pub struct Life {
     pub marked: Option<i64>,
     /// Last unmarked there.
     pub unmarked: Option<i64>,
+    /// What Datadog was last told to have put it right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedied: Option<Remedied>,
+    /// First posted as an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub posted: Option<i64>,
+}
+
+/// A remediation that Datadog was told of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Remedied {
+    /// When it was told.
+    pub at: i64,
+    /// The deployment that put it right.
+    pub by: DeploymentId,
 }
 
 /// What Datadog accepted. Its times may differ from the attempt's: two deployments of one service cannot share a second.

@@ -73,6 +73,11 @@ impl Seconds {
         taken.insert(free);
         free
     }
+
+    /// Takes a second that Datadog already has, whether or not it is free.
+    pub fn note(&mut self, pipeline: &str, finished_at: i64) {
+        self.0.entry(Unit::new(pipeline, "").key().pipeline).or_default().insert(finished_at);
+    }
 }
 
 impl Ledger {
@@ -260,6 +265,8 @@ fn join_life(known: &mut Life, new: &Life) -> bool {
     changed |= first(&mut known.attributed, new.attributed);
     changed |= raise(&mut known.sent, new.sent);
     changed |= raise(&mut known.marked, new.marked);
+    changed |= raise(&mut known.remedied, new.remedied.clone());
+    changed |= first(&mut known.posted, new.posted);
     changed | raise(&mut known.unmarked, new.unmarked)
 }
 

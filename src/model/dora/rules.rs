@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::model::dora::evidence::Rule;
+use crate::model::dora::id::Unit;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -51,6 +52,14 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether an environment is one for development, however it is spelt.
+    #[must_use]
+    pub fn is_development(&self, environment: &str) -> bool {
+        let key = |name: &str| Unit::new("", name).key().environment;
+        let environment = key(environment);
+        self.development.iter().any(|name| key(name) == environment)
+    }
+
     /// Whether a rule is in force.
     #[must_use]
     pub fn is_on(&self, rule: Rule) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::dora::commits::{Change, Changes, Relation};
 use crate::model::dora::deployment::Attribution;
 use crate::model::dora::evidence::{Evidence, Rule, Signal, SignalKind};
-use crate::model::dora::id::{Action, DeploymentId, Unit};
+use crate::model::dora::id::{Action, DeploymentId};
 use crate::model::dora::rules::Rules;
 use crate::model::dora::timeline::{Arrival, Touch};
 
@@ -102,8 +102,7 @@ impl<'a> FirstSeen<'a> {
 }
 
 fn is_development(arrival: &Arrival<'_>, rules: &Rules) -> bool {
-    let environment = arrival.deployment.unit.key().environment;
-    rules.development.iter().any(|name| Unit::new("", name.as_str()).key().environment == environment)
+    rules.is_development(&arrival.deployment.unit.environment)
 }
 
 /// In development, going from `main` to a branch and back is daily work: only the same branch says something.

@@ -74,7 +74,15 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         1 => (any_deployment(), verdict, 0i64..3).prop_map(|(deployment, verdict, time)| word(&deployment, verdict, time)),
         1 => (any_deployment(), vec(proptest::option::of(0i64..3), 4)).prop_map(|(deployment, times)| Fact::Life {
             id: deployment.id(),
-            life: Life { seen: times[0], attributed: times[1], marked: times[2], unmarked: times[3], sent: None },
+            life: Life {
+                seen: times[0],
+                attributed: times[1],
+                marked: times[2],
+                unmarked: times[3],
+                posted: times[0],
+                remedied: times[1].map(|at| Remedied { at, by: DeploymentId::from_text(&at.to_string()) }),
+                sent: None,
+            },
         }),
         1 => (1u64..7, 0i64..3, select(vec![RunState::Pending, RunState::NoInputs])).prop_map(|(id, as_of, state)| {
             Fact::Run(Run { as_of, ..run(id, state, at(1, 0)) })
