@@ -1,7 +1,7 @@
 //! `ddsync metrics`: the catalogue, for the screen, for the README and for programs.
 
 use super::{MetricsArgs, print};
-use crate::model::catalogue::{Absence, DERIVED, Metric, table};
+use crate::model::catalogue::{Absence, DERIVED, DeployMetric, Metric, table};
 use crate::model::series::Kind;
 
 const HEADER: [&str; 10] =
@@ -52,21 +52,16 @@ fn rows() -> Vec<Vec<String>> {
             metric.about.to_string(),
         ]
     });
-    let derived = DERIVED.iter().map(|derived| {
-        vec![
-            derived.name.to_owned(),
-            type_of(Kind::Gauge).to_owned(),
-            derived.datadog_unit.to_owned(),
-            String::new(),
-            "computed".to_owned(),
-            String::new(),
-            String::new(),
-            String::new(),
-            absence(Absence::Unknown).to_owned(),
-            derived.about.to_owned(),
-        ]
-    });
-    read.chain(derived).collect()
+    let derived = DERIVED.iter().map(|it| computed(it.name, Kind::Gauge, it.datadog_unit, "computed", it.about));
+    let deploys = DeployMetric::ALL.iter();
+    let deploys = deploys.map(|it| computed(it.name(), it.kind(), it.datadog_unit(), "from GitHub", it.about()));
+    read.chain(derived).chain(deploys).collect()
+}
+
+/// What is read from no metric of CloudWatch.
+fn computed(name: &str, kind: Kind, unit: &str, from: &str, about: &str) -> Vec<String> {
+    let absence = absence(Absence::Unknown);
+    [name, type_of(kind), unit, "", from, "", "", "", absence, about].map(str::to_owned).into()
 }
 
 fn type_of(kind: Kind) -> &'static str {

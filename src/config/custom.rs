@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::config::echo::quoted;
 use crate::config::field::{Field, Section};
 use crate::config::problem::Findings;
-use crate::model::catalogue::{Absence, DERIVED, Metric, Statistic, Target, Tier};
+use crate::model::catalogue::{Absence, DERIVED, DeployMetric, Metric, Statistic, Target, Tier};
 use crate::model::resource::EndpointKind;
 use crate::model::series::Kind;
 use crate::model::unit::Unit;
@@ -49,6 +49,7 @@ pub(super) fn read(section: &Section<'_>, catalogue: &[Metric], findings: &mut F
     let mut taken: BTreeSet<String> = catalogue.iter().flat_map(series).collect();
     taken.extend(catalogue.iter().map(|metric| metric.name.to_string()));
     taken.extend(DERIVED.iter().map(|derived| derived.name.to_owned()));
+    taken.extend(DeployMetric::ALL.iter().map(|metric| metric.name().to_owned()));
     let mut custom = Vec::new();
     for item in section.list("custom", findings) {
         let entry = item.section(KEYS, findings);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Settings, nearest};
-use crate::model::catalogue::{DERIVED, Metric, PREFIX, Target, Tier, table};
+use crate::model::catalogue::{DERIVED, DeployMetric, Metric, PREFIX, Target, Tier, table};
 use crate::model::series::Kind;
 
 /// Tags of every series about a resource of a pipeline.
@@ -70,7 +70,7 @@ impl Metrics {
     #[must_use]
     pub fn new(custom: &[Metric], more: &[Known], tags: &[String], delays: Delays) -> Self {
         let read = table().into_iter().chain(custom.iter().cloned()).flat_map(|metric| of_metric(&metric));
-        let all = read.chain(derived()).chain(more.iter().cloned());
+        let all = read.chain(derived()).chain(deploys()).chain(more.iter().cloned());
         let key = |tag: &String| tag.split(':').next().unwrap_or_default().to_owned();
         Self {
             by_name: all.map(|known| (known.name.clone(), known)).collect(),
@@ -153,4 +153,11 @@ fn derived() -> impl Iterator<Item = Known> {
             tier: Some(tier),
         }
     })
+}
+
+/// What is worked out from the deployments, and sent as it comes about.
+fn deploys() -> impl Iterator<Item = Known> {
+    DeployMetric::ALL
+        .iter()
+        .map(|metric| Known::at_once(metric.name(), metric.kind(), metric.datadog_unit(), metric.tags()))
 }
