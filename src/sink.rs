@@ -5,6 +5,7 @@ use crate::model::tag;
 use crate::telemetry::{self, Sample};
 
 pub mod dogstatsd;
+pub mod dora;
 pub mod metadata;
 pub mod series;
 
