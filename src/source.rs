@@ -1,4 +1,5 @@
 //! Sources: everything that is read, pulled from a store that keeps it.
 
+pub mod alerts;
 pub mod discover;
 pub mod metrics;
