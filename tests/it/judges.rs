@@ -41,6 +41,11 @@ async fn the_official_client_provisions_the_pretend_datadog_and_reads_it_back() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_sends_deployments_and_events_to_the_pretend_datadog_and_finds_them() {
+    judged("dora_datadog.py", |sim| vec![sim.datadog_url()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn githubs_own_models_accept_what_the_pretend_github_sends() {
     judged("judge_github.py", |sim| vec![sim.github_url()]).await;
 }

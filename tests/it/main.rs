@@ -8,6 +8,7 @@ mod declared;
 mod demo;
 mod deploy;
 mod dora;
+mod dora_sink;
 mod emulators;
 mod judges;
 mod kill;

@@ -1,4 +1,5 @@
-//! Stands between the program and a pretend Datadog, passes everything on, and keeps what was posted as series.
+//! Stands between the program and a pretend Datadog, passes everything on, and keeps what was sent: series, deployments
+//! and events.
 
 use std::{
     io::Read,
@@ -9,7 +10,7 @@ use axum::{
     Router,
     body::{Bytes, to_bytes},
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -22,6 +23,7 @@ const BODY_LIMIT: usize = 16 << 20;
 pub(crate) struct Recorder {
     url: String,
     bodies: Arc<Mutex<Vec<Vec<u8>>>>,
+    sent: Arc<Mutex<Vec<Vec<u8>>>>,
     server: JoinHandle<()>,
 }
 
@@ -30,19 +32,20 @@ struct Passing {
     upstream: String,
     client: reqwest::Client,
     bodies: Arc<Mutex<Vec<Vec<u8>>>>,
+    sent: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Recorder {
     /// Listens on a free port, in front of `upstream`.
     pub(crate) async fn start(upstream: String) -> Self {
-        let bodies = Arc::new(Mutex::default());
+        let (bodies, sent) = (Arc::new(Mutex::default()), Arc::new(Mutex::default()));
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let passing = Passing { upstream, client, bodies: Arc::clone(&bodies) };
+        let passing = Passing { upstream, client, bodies: Arc::clone(&bodies), sent: Arc::clone(&sent) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
         let router = Router::new().fallback(pass_on).with_state(passing);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("the recorder serves") });
-        Self { url, bodies, server }
+        Self { url, bodies, sent, server }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -52,10 +55,19 @@ impl Recorder {
 
     /// The bodies posted to `/api/v2/series` until now, one JSON document a line.
     pub(crate) fn bodies(&self) -> Vec<u8> {
-        let mut lines = self.bodies.lock().expect("nobody panics with it").join(&b'\n');
-        lines.push(b'\n');
-        lines
+        lines(&self.bodies)
     }
+
+    /// What was sent about deployments and events until now, as `judge_dora.py` reads it.
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        lines(&self.sent)
+    }
+}
+
+fn lines(bodies: &Mutex<Vec<Vec<u8>>>) -> Vec<u8> {
+    let mut lines = bodies.lock().expect("nobody panics with it").join(&b'\n');
+    lines.push(b'\n');
+    lines
 }
 
 impl Drop for Recorder {
@@ -72,6 +84,11 @@ async fn pass_on(State(passing): State<Passing>, request: Request) -> Response {
     if parts.uri.path() == "/api/v2/series" {
         passing.bodies.lock().expect("nobody panics with it").push(plain(&parts.headers, &body));
     }
+    if let Some(kind) = kind(&parts.method, parts.uri.path()) {
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("the body is JSON");
+        let line = serde_json::json!({ "kind": kind, "body": body }).to_string();
+        passing.sent.lock().expect("nobody panics with it").push(line.into_bytes());
+    }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut headers = parts.headers;
     for own in [header::HOST, header::CONTENT_LENGTH, header::CONNECTION] {
@@ -86,6 +103,18 @@ async fn pass_on(State(passing): State<Passing>, request: Request) -> Response {
             (status, headers, answer.bytes().await.unwrap_or_default()).into_response()
         }
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    }
+}
+
+/// Which of the bodies about deployments and events it is.
+fn kind(method: &Method, path: &str) -> Option<&'static str> {
+    match (method, path) {
+        (&Method::POST, "/api/v2/dora/deployment") => Some("deployment"),
+        (&Method::POST, "/api/v2/dora/deployments") => Some("list"),
+        (&Method::PATCH, path) if path.starts_with("/api/v2/dora/deployments/") => Some("patch"),
+        (&Method::POST, "/api/v1/events") => Some("event"),
+        (&Method::POST, "/api/v2/events/search") => Some("search"),
+        _ => None,
     }
 }
 
