@@ -14,6 +14,7 @@ pub mod shutdown;
 mod task;
 #[cfg(test)]
 mod tests;
+pub mod webhook;
 
 use std::fmt;
 use std::future::Future;

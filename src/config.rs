@@ -2,7 +2,8 @@
 //!
 //! [`load()`] reads a YAML file and the environment into [`Settings`], or says everything that is wrong with them at once.
 //! Relative paths in the file (`pipelines.files`, `templates.dir`, `datadog.api_key_file`, `datadog.app_key_file`,
-//! `github.token_file`, `github.private_key_file`) start at the file's own folder; `state` starts at the working directory. A variable that is set but empty counts as not set.
+//! `github.token_file`, `github.private_key_file`, `github.webhook.secret_file`) start at the file's own folder; `state`
+//! starts at the working directory. A variable that is set but empty counts as not set.
 //!
 //! | variable | setting | when both are given |
 //! |---|---|---|
@@ -13,6 +14,7 @@
 //! | `DD_ENV`, `DD_SERVICE`, `DD_VERSION` | the tags `env`, `service`, `version` | both |
 //! | `DD_DOGSTATSD_URL`, else `DD_AGENT_HOST` with `DD_DOGSTATSD_PORT` (8125) | `dogstatsd.url` | the variable |
 //! | `GITHUB_TOKEN` | `github.token_file` | the variable; an App (`github.app_id`) goes before both |
+//! | `GITHUB_WEBHOOK_SECRET` | `github.webhook.secret_file` | the variable |
 //! | `AWS_REGION`, else `AWS_DEFAULT_REGION` | `regions` | the file |
 //!
 //! The variables of Datadog win because that is what its Agent does; those of AWS are only a default, as in its tools,

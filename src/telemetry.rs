@@ -54,6 +54,8 @@ pub enum Name {
     ProvisionDrift,
     /// Objects that should be changed and are not, after the last apply; tag `kind`.
     ProvisionPending,
+    /// Requests to the webhook by what became of them; tag `outcome`.
+    WebhookRequests,
 }
 
 /// How values of one name and one set of tags combine.
@@ -76,7 +78,7 @@ pub enum Route {
 
 impl Name {
     /// Every metric, for metadata and for the reference.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Heartbeat,
         Self::Coverage,
         Self::Lag,
@@ -96,6 +98,7 @@ impl Name {
         Self::AgentDropped,
         Self::ProvisionDrift,
         Self::ProvisionPending,
+        Self::WebhookRequests,
     ];
 
     /// The name in Datadog.
@@ -121,6 +124,7 @@ impl Name {
             Self::AgentDropped => "ddsync.dogstatsd.dropped",
             Self::ProvisionDrift => "ddsync.provision.drift",
             Self::ProvisionPending => "ddsync.provision.pending",
+            Self::WebhookRequests => "ddsync.webhook.requests",
         }
     }
 
@@ -135,7 +139,8 @@ impl Name {
             | Self::ApiDollars
             | Self::JobFailures
             | Self::JobOverruns
-            | Self::AgentDropped => Kind::Count,
+            | Self::AgentDropped
+            | Self::WebhookRequests => Kind::Count,
             Self::Heartbeat
             | Self::Coverage
             | Self::Lag
@@ -169,7 +174,8 @@ impl Name {
             | Self::ClockSkew
             | Self::AgentDropped
             | Self::ProvisionDrift
-            | Self::ProvisionPending => Route::Http,
+            | Self::ProvisionPending
+            | Self::WebhookRequests => Route::Http,
         }
     }
 
@@ -179,7 +185,7 @@ impl Name {
         match self {
             Self::Coverage => "percent",
             Self::Lag | Self::JobDuration | Self::ClockSkew => "second",
-            Self::ApiRequests => "request",
+            Self::ApiRequests | Self::WebhookRequests => "request",
             Self::ApiDollars => "dollar",
             Self::Heartbeat
             | Self::Points
@@ -212,6 +218,7 @@ impl Name {
             Self::BudgetEstimate | Self::BudgetLimit | Self::BudgetDegraded => &["budget"],
             Self::Findings => &["reason", "aws_account", "region"],
             Self::ProvisionDrift | Self::ProvisionPending => &["kind"],
+            Self::WebhookRequests => &["outcome"],
         }
     }
 }

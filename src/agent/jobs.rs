@@ -208,6 +208,12 @@ impl Jobs {
         self.scopes.get(scope).is_some_and(|scope| scope.inventory.borrow().is_some())
     }
 
+    /// Where this process counts what it does.
+    #[must_use]
+    pub fn telemetry(&self) -> Telemetry {
+        self.telemetry.clone()
+    }
+
     /// What has been done since the start.
     #[must_use]
     pub fn totals(&self) -> Totals {

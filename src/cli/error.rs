@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::agent::http::ListenError;
+use crate::agent::webhook::WebhookError;
 use crate::client::aws::AwsError;
 use crate::client::datadog::{ClientError, SendError};
 use crate::clock::ClockError;
@@ -32,6 +33,9 @@ pub enum CommandError {
     /// The daemon cannot listen.
     #[error("{0}")]
     Listen(#[from] ListenError),
+    /// Nor for GitHub.
+    #[error("{0}")]
+    Webhook(#[from] WebhookError),
     /// Datadog said no, or did not answer.
     #[error("{}", in_vain(.0))]
     Send(#[from] SendError),
@@ -62,6 +66,7 @@ impl CommandError {
             | Self::Datadog(_)
             | Self::Aws(_)
             | Self::Listen(_)
+            | Self::Webhook(_)
             | Self::Send(_)
             | Self::Prepare(_)
             | Self::Refused(_)

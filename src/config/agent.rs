@@ -42,18 +42,19 @@ pub(super) fn read(root: &Section<'_>, findings: &mut Findings) -> Agent {
     Agent {
         listen: section
             .get("listen")
-            .and_then(|field| listen(field, findings))
+            .and_then(|field| address(field, "8080", findings))
             .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
         shutdown_deadline: section.duration("shutdown_deadline", deadline, findings).unwrap_or(Duration::from_secs(25)),
         unready_after: section.integer("unready_after", 1..=1_000, findings).unwrap_or(5),
     }
 }
 
-fn listen(field: &Field<'_>, findings: &mut Findings) -> Option<SocketAddr> {
+/// An address to listen on; `port` is for the example.
+pub(super) fn address(field: &Field<'_>, port: &str, findings: &mut Findings) -> Option<SocketAddr> {
     let address = field.text(findings)?.parse().ok();
     if address.is_none() {
         let message = format!(
-            "expected an address and a port, for example `127.0.0.1:8080`, or `0.0.0.0:8080` for all addresses, found {}",
+            "expected an address and a port, for example `127.0.0.1:{port}`, or `0.0.0.0:{port}` for all addresses, found {}",
             field.shown()
         );
         field.problem(findings, message);

@@ -312,6 +312,11 @@ fn unknown(name: &str, keys: &[&str]) -> String {
              `github.private_key_file`"
                 .into()
         }
+        "secret" | "webhooksecret" => {
+            "a secret does not belong in this file; set GITHUB_WEBHOOK_SECRET, or name a file in \
+             `github.webhook.secret_file`"
+                .into()
+        }
         _ => match nearest(name, keys.iter().copied()) {
             Some(near) => format!("unknown key; did you mean `{near}`?"),
             None => format!("unknown key; known here: {}", keys.join(", ")),

@@ -1,5 +1,7 @@
 //! `github`: whose deploy workflows are followed, and as whom GitHub is asked.
 
+mod webhook;
+
 use std::path::Path;
 
 use crate::config::Secret;
@@ -20,6 +22,7 @@ const KEYS: &[&str] = &[
     "job_name",
     "source_paths",
     "repositories",
+    "webhook",
 ];
 
 const REPOSITORY_KEYS: &[&str] = &["repo", "workflows", "run_name", "job_name", "source_paths"];
@@ -41,6 +44,7 @@ pub(super) fn read(root: &Section<'_>, folder: &Path, env: &Environment, finding
         base_url: base_url(&section, findings),
         credential: credential(&section, folder, env, findings),
         repositories: repositories(&section, findings),
+        webhook: webhook::read(&section, folder, env, findings),
     })
 }
 

@@ -197,6 +197,17 @@ pub struct GitHub {
     pub credential: Option<GitHubCredential>,
     /// At least one.
     pub repositories: Vec<Repository>,
+    /// Where GitHub may tell that something has happened; absent, everything is found by polling.
+    pub webhook: Option<Webhook>,
+}
+
+/// Where GitHub may tell that something has happened.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// An address of its own, since it may be public and `agent.listen` must not be.
+    pub listen: std::net::SocketAddr,
+    /// `GITHUB_WEBHOOK_SECRET`, or `github.webhook.secret_file`; absent only where nobody listens.
+    pub secret: Option<Secret>,
 }
 
 /// As whom GitHub is asked.

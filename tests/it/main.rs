@@ -26,3 +26,4 @@ mod screens;
 mod secrets;
 mod shared_state;
 mod truth;
+mod webhook;

@@ -46,6 +46,17 @@ impl Place {
         std::fs::write(self.folder.path().join("ddsync.yaml"), yaml).expect("a configuration");
     }
 
+    /// Replaces a part of the configuration.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub(crate) fn change(&self, from: &str, to: &str) {
+        let path = self.folder.path().join("ddsync.yaml");
+        let yaml = std::fs::read_to_string(&path).expect("a configuration");
+        assert!(yaml.contains(from), "{from:?} is not in\n{yaml}");
+        std::fs::write(path, yaml.replacen(from, to, 1)).expect("a configuration");
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }

@@ -39,7 +39,12 @@ async fn company_with(rate: f64, change: impl FnOnce(Options) -> Options) -> Sim
 }
 
 fn settings(base_url: String, token: &str) -> GitHub {
-    GitHub { base_url, credential: Some(GitHubCredential::Token(Secret::new(token))), repositories: Vec::new() }
+    GitHub {
+        base_url,
+        credential: Some(GitHubCredential::Token(Secret::new(token))),
+        repositories: Vec::new(),
+        webhook: None,
+    }
 }
 
 fn client_of(sim: &Sim) -> Client {

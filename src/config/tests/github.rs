@@ -151,3 +151,49 @@ github:
     ddsync.yaml:12: github.repositories[0].workflows[3]: expected text, found a list
     "#);
 }
+
+#[test]
+fn a_webhook_has_an_address_of_its_own_and_a_secret_from_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "It's a Secret to Everybody\n").unwrap();
+    let file = folder.path().join("ddsync.yml");
+    let webhook = |webhook: &str, variables: &[(&str, &str)]| {
+        std::fs::write(&file, format!("regions: [us-west-2]\ngithub: {{webhook: {webhook}, {REPOSITORIES}}}")).unwrap();
+        let loaded = load(&file, &env(variables)).unwrap();
+        let warnings: Vec<String> = loaded.warnings.iter().map(|warning| warning.message.clone()).collect();
+        (loaded.settings.github.unwrap().webhook.unwrap(), warnings.join("\n"))
+    };
+    let (alone, warnings) = webhook("{listen: \"0.0.0.0:8081\"}", &[]);
+    assert!(alone.secret.is_none() && warnings.is_empty());
+    assert_eq!(alone.listen.to_string(), "0.0.0.0:8081");
+    let (of_file, _) = webhook("{listen: \"[::]:8081\", secret_file: secret}", &[]);
+    assert_eq!(of_file.secret.unwrap().expose(), "It's a Secret to Everybody");
+    let variable = [("GITHUB_WEBHOOK_SECRET", "hunter2")];
+    let (of_variable, warnings) = webhook("{listen: \"[::]:8081\", secret_file: secret}", &variable);
+    assert_eq!(of_variable.secret.unwrap().expose(), "hunter2");
+    insta::assert_snapshot!(warnings, @"has fewer than 16 characters, and can be guessed; take one of `openssl rand -hex 32`");
+    assert!(github("", &variable).webhook.is_none());
+}
+
+#[test]
+fn every_mistake_of_a_webhook_is_named() {
+    let of = |webhook: &str| problems(&format!("regions: [us-west-2]\ngithub: {{webhook: {webhook}, {REPOSITORIES}}}"));
+    let all = [
+        "{}",
+        "{listen: 8081, secret: hunter2, secret_file: nowhere}",
+        "{listen: \"hooks.example.com:8081\", path: /x}",
+        "true",
+    ];
+    insta::assert_snapshot!(all.map(of).join("\n\n"), @r#"
+    ddsync.yaml:2: github.webhook: needs `listen`, for example `listen: "0.0.0.0:8081"`
+
+    ddsync.yaml:2: github.webhook.listen: expected text, found `8081`; put it in quotes
+    ddsync.yaml:2: github.webhook.secret: a secret does not belong in this file; set GITHUB_WEBHOOK_SECRET, or name a file in `github.webhook.secret_file`
+    ddsync.yaml:2: github.webhook.secret_file: the file cannot be read: not found; name a file that holds the webhook's secret and nothing else, or set GITHUB_WEBHOOK_SECRET
+
+    ddsync.yaml:2: github.webhook.listen: expected an address and a port, for example `127.0.0.1:8081`, or `0.0.0.0:8081` for all addresses, found `hooks.example.com:8081`
+    ddsync.yaml:2: github.webhook.path: unknown key; known here: listen, secret_file
+
+    ddsync.yaml:2: github.webhook: expected a mapping with keys such as `listen:`, found `true`
+    "#);
+}

@@ -7,8 +7,13 @@ use super::*;
 #[test]
 fn no_secret_is_in_any_debug_or_display() {
     let secret = "hunter2secret";
-    let text = "regions: [us-west-2]\ngithub: {repositories: [{repo: a/b, workflows: [a.yml]}]}";
-    let variables = env(&[("DD_API_KEY", secret), ("DD_APP_KEY", secret), ("GITHUB_TOKEN", secret)]);
+    let text = "regions: [us-west-2]\ngithub: {repositories: [{repo: a/b, workflows: [a.yml]}], webhook: {listen: \"[::]:1\"}}";
+    let variables = env(&[
+        ("DD_API_KEY", secret),
+        ("DD_APP_KEY", secret),
+        ("GITHUB_TOKEN", secret),
+        ("GITHUB_WEBHOOK_SECRET", secret),
+    ]);
     let loaded = read(text, "f", &variables).unwrap();
     assert!(!format!("{loaded:?}").contains(secret));
     let places = [
@@ -18,6 +23,8 @@ fn no_secret_is_in_any_debug_or_display() {
         "datadog: {api_key_file: [SECRET]}",
         "github: {token: SECRET, token_file: SECRET, private_key_file: [SECRET], app_id: 1}",
         "github: {repositories: [{repo: SECRET, workflows: []}], private_key: SECRET}",
+        "github: {webhook: {secret: SECRET, listen: [SECRET], secret_file: SECRET}}",
+        "github: {webhook: {webhook_secret: SECRET, secret_file: [SECRET]}}",
         "datadog: {base_url: \"https://u:SECRET@h\"}",
         "dogstatsd: {url: \"udp://u:SECRET@h\"}",
         "state: \"gs://u:SECRET@h\"",

@@ -11,7 +11,12 @@ fn key() -> Secret {
 
 fn app(sim: &Sim, installation_id: u64, private_key: Secret) -> GitHub {
     let credential = GitHubCredential::App { app_id: APP.0, installation_id, private_key };
-    GitHub { base_url: format!("{}/api/v3", sim.github_url()), credential: Some(credential), repositories: Vec::new() }
+    GitHub {
+        base_url: format!("{}/api/v3", sim.github_url()),
+        credential: Some(credential),
+        repositories: Vec::new(),
+        webhook: None,
+    }
 }
 
 #[tokio::test]
