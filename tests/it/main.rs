@@ -27,3 +27,4 @@ mod secrets;
 mod shared_state;
 mod truth;
 mod webhook;
+mod workflow;
