@@ -15,6 +15,7 @@ use crate::program;
 use crate::scene::{Scene, Screen};
 
 mod alarms;
+mod deploys;
 mod firing;
 mod hostile;
 mod killed;
@@ -135,6 +136,7 @@ async fn every_query_has_points_and_only_what_is_wrong_alerts() {
     assert_eq!(applied.code, Some(0), "{}", applied.whole());
     until(62).await;
 
+    deploys::send(&scene).await;
     let at = scene.sim.clock().now().timestamp();
     let alarms = alarms::wrong(&scene).await;
     // Long windows look further back than this test has run.

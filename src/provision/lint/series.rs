@@ -126,7 +126,13 @@ pub(super) fn unit(expr: &Expr, place: &str, metrics: &Metrics, about: &mut Abou
         Expr::Call { function, arguments } => {
             let inner = arguments.iter().find_map(Argument::expr)?;
             let inner = unit(inner, place, metrics, about);
-            if COUNTING.contains(&function.as_str()) { Some(THINGS.to_owned()) } else { inner }
+            let is_switch = function == "clamp_max" && inner.as_deref() == Some(THINGS) && limited_to_one(arguments);
+            match function.as_str() {
+                // A number that is 0 or 1 lets through what it is multiplied with, in its unit.
+                _ if is_switch => None,
+                counting if COUNTING.contains(&counting) => Some(THINGS.to_owned()),
+                _ => inner,
+            }
         }
         Expr::Binary { op, left, right } => {
             let (left, right) = (unit(left, place, metrics, about), unit(right, place, metrics, about));
@@ -147,6 +153,11 @@ pub(super) fn unit(expr: &Expr, place: &str, metrics: &Metrics, about: &mut Abou
             }
         }
     }
+}
+
+/// Whether the second argument is 1.
+fn limited_to_one(arguments: &[Argument]) -> bool {
+    matches!(arguments.get(1), Some(Argument::Expr(Expr::Number(limit))) if (limit - 1.0).abs() < f64::EPSILON)
 }
 
 /// What can be added: times of one word, bytes, percent, money; all else is a number of things.

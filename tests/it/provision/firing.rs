@@ -25,11 +25,13 @@ const FILLED: i64 = 5 * MINUTE;
 const STEPS: u32 = 1 << 22;
 const STEPS_OF_ONE: u32 = 100;
 /// What is never more than this, so that a threshold beyond it is never crossed.
-const AT_MOST: [(&str, u32); 6] = [
+const AT_MOST: [(&str, u32); 8] = [
     ("mlpipeline.endpoint.has_backlog_without_capacity.max", 1),
     ("mlpipeline.endpoint.in_service", 1),
     ("mlpipeline.endpoint.status", 1),
     ("mlpipeline.stage.missing", 1),
+    ("mlpipeline.deploy.change_failure_rate", 100),
+    ("mlpipeline.deploy.last_failed", 1),
     ("ddsync.heartbeat", 1),
     ("ddsync.coverage", 100),
 ];

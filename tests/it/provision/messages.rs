@@ -134,6 +134,11 @@ fn lacking_at_its_end(text: &str) -> Vec<&'static str> {
     all.into_iter().filter(|(holds, _)| !holds).map(|(_, what)| what).collect()
 }
 
+/// Deployments are of a whole pipeline, and are told of as they come about, like what we report.
+fn is_about_deploys(query: &str) -> bool {
+    query.contains(":mlpipeline.deploy.")
+}
+
 /// How the line ends that says since when: how far back the monitor looks, from when the data is there.
 fn since(query: &MonitorQuery, body: &Value) -> String {
     match query {
@@ -167,6 +172,7 @@ fn odd(body: &Value) -> Vec<&'static str> {
     let query = body["query"].as_str().unwrap_or_default();
     let computed = match query.contains(":ddsync.") {
         true => waits == Some(DELAYS[2].1) && query.starts_with(REPORTS),
+        false if is_about_deploys(query) => waits == Some(DELAYS[2].1),
         false if body["type"] == "slo alert" => waits.is_none(),
         false => DELAYS[..2].iter().any(|(_, delay)| waits == Some(*delay)),
     };
@@ -199,8 +205,10 @@ async fn every_message_says_what_happened_where_and_what_to_do() {
         let occasion = if body["options"]["timeout_h"].is_null() { "is_alert" } else { "is_no_data" };
         for group in groups(message, &by) {
             let named: Vec<&str> = group.get("stage.name").into_iter().map(String::as_str).collect();
+            let text = body["query"].as_str().unwrap_or_default();
             let stages = match identity.ends_with("/global") {
                 true => vec![],
+                false if is_about_deploys(text) => vec![],
                 false if named.is_empty() => vec!["clause-tagger", "reader", "router", "scan", "ocr"],
                 false => named,
             };
@@ -220,6 +228,15 @@ async fn every_message_says_what_happened_where_and_what_to_do() {
                 let text = shown(message, occasion, &group);
                 let lacking = lacking(&text, &stages, &since).into_iter();
                 wrong.extend(lacking.map(|what| (format!("{key} lacks {what}: {occasion}"), text.clone())));
+                // A deployment is of a whole pipeline: which, and where to.
+                let place =
+                    [body["name"].as_str().and_then(|name| name.split(" (").next()), identity.split('/').nth(3)];
+                let says = |part: Option<&str>| part.is_none_or(|part| said(&text)[0].contains(part));
+                if is_about_deploys(body["query"].as_str().unwrap_or_default())
+                    && !(place.into_iter().all(says) && text.contains("/event/explorer?query=ddsync_event%3Adeploy"))
+                {
+                    wrong.insert(format!("{key} lacks the pipeline, the environment or its deployments"), text.clone());
+                }
                 // A warning names both limits and wakes nobody.
                 let [first, second] = said(&text);
                 let calm = first.contains(" warn, ") && second.starts_with("Warning ") && !text.contains("@pagerduty");

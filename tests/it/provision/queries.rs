@@ -33,6 +33,9 @@ const SILENT: (&str, &[&str]) = (
 /// A state in which no endpoint of the company is: a monitor waits for it.
 const NEVER: &str = "status:rollingback";
 
+/// What our events about deployments are found by, on a dashboard with these variables.
+const DEPLOYS: &str = "ddsync_event:deploy pipeline:$pipeline.value environment:$environment.value";
+
 /// Whether a query has points between two instants.
 async fn has_points(scene: &Scene, expr: &Expr, from: i64, to: i64) -> bool {
     let (from, to, text) = (from.to_string(), to.to_string(), expr.to_string());
@@ -80,6 +83,9 @@ pub(super) async fn dead(scene: &Scene, now: i64) -> String {
                     widgets(&body["widgets"], &place, values, now, &mut questions);
                 }
                 for widget in flat(&body["widgets"]) {
+                    for overlay in widget["definition"]["events"].as_array().into_iter().flatten() {
+                        assert_eq!(overlay["q"], DEPLOYS, "{place}");
+                    }
                     if !shows_something(&widget["definition"], &mark.identity.subject, &all) {
                         let _ = writeln!(words, "shows nothing: {place}: {widget}");
                     }
@@ -178,6 +184,8 @@ fn shows_something(definition: &Value, about: &Subject, all: &[(Kind, Mark, Valu
             };
             of_kind(Kind::Monitor).any(|(.., monitor)| has_all(monitor))
         }
+        Some("note") => definition["content"].as_str().is_some_and(|text| text.len() > 100),
+        Some("event_stream") => definition["query"] == DEPLOYS,
         _ => definition["requests"].as_array().is_some_and(|requests| !requests.is_empty()),
     }
 }

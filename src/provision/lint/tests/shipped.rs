@@ -20,6 +20,8 @@ templates:
   variables: {"*": {expect_input_every_minutes: 60}}
 routes:
   default: {page: "@pagerduty-ml", notify: "@slack-ml"}
+github:
+  repositories: [{repo: example/ml, workflows: [deploy.yml]}]
 "#;
 
 /// What this program says about itself: names as in `telemetry`, which this module may not use.
@@ -146,7 +148,9 @@ fn only_the_heartbeat_alerts_when_data_is_missing_and_only_production_pages() {
         assert_eq!(notifies, identity.template == "agent-heartbeat", "{identity}");
         let production = !identity.to_string().contains("/pipeline/") || identity.to_string().contains("/data_prod");
         let message = text(body, "message");
-        assert_eq!(message.contains("@pagerduty-ml"), production, "{identity}");
+        // P4 is for the next planning, wherever.
+        let wakes = production && body["priority"] != 4;
+        assert_eq!(message.contains("@pagerduty-ml"), wakes, "{identity}");
         assert!(message.contains("@slack-ml"), "{identity}");
         if identity.template == "endpoint-state" {
             assert_eq!(body["priority"], if production { 1 } else { 3 }, "{identity}");
@@ -154,17 +158,39 @@ fn only_the_heartbeat_alerts_when_data_is_missing_and_only_production_pages() {
     }
 }
 
+#[test]
+fn without_repositories_nothing_is_about_deployments() {
+    let objects = |configuration: &str| {
+        let settings = crate::config::read(configuration, "ddsync.yaml", &Environment::new()).unwrap().settings;
+        rendered_with(&shipped(), &settings)
+    };
+    let (without, _) = CONFIGURATION.split_once("github:").unwrap();
+    let (with, without) = (objects(CONFIGURATION), objects(without));
+    let about = |objects: &[Desired]| -> BTreeSet<String> {
+        let mentions = |object: &&Desired| {
+            let text = object.body.to_string();
+            text.contains("mlpipeline.deploy.") || text.contains("ddsync_event")
+        };
+        objects.iter().filter(mentions).map(|object| object.identity.template.clone()).collect()
+    };
+    assert_eq!(about(&without), BTreeSet::new());
+    let all = ["change-failure-rate", "dora", "failed-deploy", "fleet", "pipeline"];
+    assert_eq!(about(&with), all.map(str::to_owned).into());
+    assert_eq!(faults(&without), FINE);
+}
+
 /// A dashboard colours what a monitor alerts on, so both read one variable.
 #[test]
 fn dashboards_follow_the_limits_of_monitors() {
     let variables = "max_age_seconds: 601, max_freshness_seconds: 602, cold_start_minutes: 33, max_failure_percent: 44, \
-                     min_coverage_percent: 55, max_error_percent: 66";
+                     min_coverage_percent: 55, max_error_percent: 66, max_change_failure_percent: 77";
     let objects = rendered_with(&shipped(), &settings_with(variables));
     let drawn = |key: &str| -> String {
         let boards = objects.iter().filter(|object| object.kind == Kind::Dashboard && object.identity.template == key);
         boards.map(|board| board.body.to_string()).collect()
     };
-    let (whole, fleet) = (drawn("pipeline"), drawn("fleet"));
+    let (whole, fleet, dora) = (drawn("pipeline"), drawn("fleet"), drawn("dora"));
+    assert!(dora.contains("\"y = 77\"") && dora.contains("\"value\":77"));
     for part in
         ["\"y = 601\"", "\"y = 602\"", "\"value\":601", "\"value\":200", "\"value\":33", "\"value\":56", "\"value\":34"]
     {
