@@ -149,7 +149,13 @@ impl Client {
     /// `deadline`.
     #[must_use]
     pub fn repository<'a>(&'a self, name: &'a str, deadline: DateTime<Utc>) -> Repository<'a> {
-        Repository { client: self, name, deadline }
+        Repository { client: self, name, deadline, keep: true }
+    }
+
+    /// What the clock that it waits by shows.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -167,4 +173,16 @@ pub struct Repository<'a> {
     client: &'a Client,
     name: &'a str,
     deadline: DateTime<Utc>,
+    /// Whether answers are kept.
+    keep: bool,
+}
+
+impl Repository<'_> {
+    /// The same for what nobody will ask again, so that such answers do not push out those that are asked for at every
+    /// poll.
+    #[must_use]
+    pub fn unkept(mut self) -> Self {
+        self.keep = false;
+        self
+    }
 }

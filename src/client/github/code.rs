@@ -152,6 +152,16 @@ impl Repository<'_> {
         self.pages(&route, &format!("commit {head}"), most, |page: Vec<Commit>| page, |_| false).await
     }
 
+    /// The newest hundred commits that `head` leads to, newest first: the first is what it stands for. `head` is a branch, a
+    /// tag or a commit, of which the first digits are enough.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when `head` is not there, and all others.
+    pub async fn newest_commits(&self, head: &str) -> Result<Listed<Commit>, Error> {
+        let route = format!("/commits?sha={}", encoded(head, ""));
+        self.pages(&route, &format!("branch {head}"), 1, |page: Vec<Commit>| page, |_| false).await
+    }
+
     /// The commit that a branch is at now.
     ///
     /// # Errors
@@ -168,7 +178,8 @@ impl Repository<'_> {
     pub async fn contents(&self, path: &str, commit: &str) -> Result<Bytes, Error> {
         let route = format!("/repos/{}/contents/{}?ref={}", self.name, encoded(path, "/"), encoded(commit, ""));
         let what = format!("file {path} at {commit}");
-        let asked = Question { repository: self.name, route: &route, what: &what, deadline: self.deadline };
+        let asked =
+            Question { repository: self.name, route: &route, what: &what, deadline: self.deadline, keep: false };
         match self.client.raw(asked).await {
             Err(Error::NotFound { .. }) => Err(self.missing(&what).await),
             answer => answer,

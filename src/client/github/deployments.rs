@@ -24,6 +24,8 @@ pub struct Deployment {
     pub reference: String,
     /// As the job names it.
     pub environment: Option<String>,
+    /// Of one that was made by a program; null for those that GitHub makes for a job.
+    pub description: Option<String>,
     /// When the job asked for its environment.
     pub created_at: DateTime<Utc>,
 }
@@ -57,12 +59,17 @@ impl DeploymentStatus {
 }
 
 impl Repository<'_> {
-    /// Deployments to an environment that were made at `since` or later, newest first.
+    /// Deployments to an environment, or to all, that were made at `since` or later, newest first.
     ///
     /// # Errors
     /// An environment without deployments gives none. See [`Error`].
-    pub async fn deployments(&self, environment: &str, since: DateTime<Utc>) -> Result<Listed<Deployment>, Error> {
-        let route = format!("/deployments?environment={}", encoded(environment, ""));
+    pub async fn deployments(
+        &self,
+        environment: Option<&str>,
+        since: DateTime<Utc>,
+    ) -> Result<Listed<Deployment>, Error> {
+        let filter = environment.map(|environment| format!("?environment={}", encoded(environment, "")));
+        let route = format!("/deployments{}", filter.unwrap_or_default());
         let older = |items: &[Deployment]| items.last().is_some_and(|last| last.created_at < since);
         let mut listed = self.pages(&route, "deployments", MOST_PAGES, |page: Vec<Deployment>| page, older).await?;
         if older(&listed.items) {

@@ -36,6 +36,8 @@ pub(super) struct Question<'a> {
     pub(super) what: &'a str,
     /// No wait ends after it.
     pub(super) deadline: DateTime<Utc>,
+    /// Whether the answer is kept.
+    pub(super) keep: bool,
 }
 
 /// What came back, of whatever status.
@@ -78,7 +80,7 @@ impl Client {
             .map_err(|error| self.misdirected(&answer, &self.quote(&format!("not what GitHub sends: {error}"))))?;
         let next = answer.header(LINK).is_some_and(|link| link.contains("rel=\"next\""));
         match (answer.header(ETAG), serde_json::to_string(&body)) {
-            (Some(etag), Ok(body)) => {
+            (Some(etag), Ok(body)) if asked.keep => {
                 let entry = Entry { etag: etag.to_owned(), body, next, used: self.clock.now() };
                 self.cache().put(asked.route.to_owned(), entry);
             }

@@ -71,7 +71,7 @@ impl Repository<'_> {
     /// As [`Self::page`], but a 404 stays what it is.
     async fn untold<T: Serialize + DeserializeOwned>(&self, rest: &str, what: &str) -> Result<Page<T>, Error> {
         let route = format!("/repos/{}{rest}", self.name);
-        let asked = Question { repository: self.name, route: &route, what, deadline: self.deadline };
+        let asked = Question { repository: self.name, route: &route, what, deadline: self.deadline, keep: self.keep };
         self.client.page(asked).await
     }
 

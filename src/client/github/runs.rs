@@ -91,6 +91,9 @@ pub struct Job {
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub completed_at: Option<DateTime<Utc>>,
+    /// Null or 0 while no runner has taken it, and for ever when it was cancelled before that.
+    #[serde(default)]
+    pub runner_id: Option<i64>,
 }
 
 /// A file that a run has left.

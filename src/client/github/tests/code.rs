@@ -84,7 +84,7 @@ async fn deployments_name_their_runs() {
     let client = client_of(&sim);
     let github = client.repository(ML, opened());
     let from = since(20);
-    let found = github.deployments("data_prod", from).await.unwrap();
+    let found = github.deployments(Some("data_prod"), from).await.unwrap();
     let truth = truth(&sim, ML);
     let wanted: usize = truth
         .iter()
@@ -98,6 +98,6 @@ async fn deployments_name_their_runs() {
     let run = statuses[0].run().unwrap();
     assert!(truth.iter().any(|deploy| deploy.id == run && deploy.environment == "data_prod"));
     assert!(["success", "failure"].contains(&statuses[0].state.as_str()));
-    assert!(github.deployments("nowhere", from).await.unwrap().items.is_empty());
+    assert!(github.deployments(Some("nowhere"), from).await.unwrap().items.is_empty());
     sim.stop().await;
 }
