@@ -1,5 +1,6 @@
 //! Sources: everything that is read, pulled from a store that keeps it.
 
 pub mod alerts;
+pub mod deploys;
 pub mod discover;
 pub mod metrics;
