@@ -126,6 +126,8 @@ pub enum NoCommit {
     BranchDeleted,
     /// The branch was force-pushed since.
     ForcePushed,
+    /// The branch has moved on since, and what it was then cannot be told.
+    Moved,
     /// Not looked up yet.
     NotAsked,
 }

@@ -211,6 +211,7 @@ fn commit(commit: &Commit) -> String {
                 NoCommit::BranchUnknown => "the run does not say which branch it deployed",
                 NoCommit::BranchDeleted => "its branch is gone",
                 NoCommit::ForcePushed => "its branch was force-pushed since",
+                NoCommit::Moved => "its branch has moved on since, and what it was then cannot be told",
                 NoCommit::NotAsked => "it was not looked up yet",
             };
             format!("the commit is unknown: {why}")

@@ -212,14 +212,15 @@ impl<'a> Reader<'a> {
         };
         let found = match commit::at_start(branch, &commits, started) {
             Found::Said(commit) => return Ok(known(CommitSource::Run, of.run.created_at, commit)),
-            Found::Nothing => return Ok(Commit::Unknown(NoCommit::ForcePushed)),
+            Found::Nothing => return Ok(Commit::Unknown(NoCommit::Moved)),
             Found::OnBranch(commit) => commit,
         };
         // Looked at late, a line that has led back to where the workflow itself came from says nothing of the branch: it
         // was replaced or moved, or had no commit of its own yet.
-        let late = now - started > commit::soon() && found.sha != of.run.head_sha;
+        let late = now - started > commit::soon();
         if late && self.is_behind(of, &found.sha).await? {
-            return Ok(Commit::Unknown(NoCommit::ForcePushed));
+            let dispatched_elsewhere = of.run.head_branch.is_some();
+            return Ok(Commit::Unknown(if dispatched_elsewhere { NoCommit::ForcePushed } else { NoCommit::Moved }));
         }
         Ok(known(CommitSource::BranchAtStart, now, found))
     }
