@@ -7,6 +7,7 @@ mod daemon;
 mod declared;
 mod demo;
 mod deploy;
+mod deploys;
 mod dora;
 mod dora_sink;
 mod emulators;
