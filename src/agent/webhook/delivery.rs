@@ -166,7 +166,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], followed: &[Repository]) ->
     let path = payload.workflow_run.and_then(|run| run.path);
     let file = path.as_deref().and_then(|path| path.split('@').next()?.rsplit('/').next());
     match file {
-        Some(file) if !repository.workflows.iter().any(|workflow| workflow == file) => Fate::OtherWorkflow,
+        Some(file) if !repository.workflows.iter().any(|workflow| workflow.file == file) => Fate::OtherWorkflow,
         _ => Fate::Accepted,
     }
 }

@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::clock::Clock;
-use crate::config::settings::GitHub;
+use crate::config::settings::{GitHub, Repository, Workflow};
+use crate::model::dora::{JOB_NAME, Pattern, TITLE};
 
 const SECRET: &str = "It's a Secret to Everybody";
 /// Half a real second is ages on loopback, and not long to wait for.
@@ -43,7 +44,13 @@ struct Listening {
 
 impl Listening {
     async fn start() -> Self {
-        let repositories = vec![Repository { name: "example/ml".into(), workflows: vec!["deploy.yml".into()] }];
+        let workflow = Workflow {
+            file: "deploy.yml".into(),
+            run_name: Pattern::parse(TITLE).unwrap(),
+            job_name: Pattern::parse(JOB_NAME).unwrap(),
+        };
+        let repositories =
+            vec![Repository { name: "example/ml".into(), workflows: vec![workflow], source_paths: Vec::new() }];
         let secret = Some(Secret::new(SECRET));
         let webhook = settings::Webhook { listen: ([127, 0, 0, 1], 0).into(), secret };
         let github = GitHub { base_url: String::new(), credential: None, repositories, webhook: Some(webhook.clone()) };

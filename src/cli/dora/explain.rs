@@ -142,7 +142,7 @@ fn said(word: &Word, zone: FixedOffset) -> String {
 }
 
 fn life(life: &Life, zone: FixedOffset) -> Vec<String> {
-    let Life { seen, attributed, sent, marked, unmarked } = life;
+    let Life { seen, attributed, sent, marked, unmarked, remedied, posted } = life;
     let at = |what: &str, at: Option<i64>| at.map(|at| format!("  {:<10}  {}", what, instant(at, zone)));
     let mut lines: Vec<String> = [at("seen", *seen), at("attributed", *attributed)].into_iter().flatten().collect();
     lines.push(match sent {
@@ -157,5 +157,8 @@ fn life(life: &Life, zone: FixedOffset) -> Vec<String> {
     });
     lines.extend(at("marked", *marked).map(|line| format!("{line}, as a failure in Datadog")));
     lines.extend(at("unmarked", *unmarked).map(|line| format!("{line}, as no failure in Datadog")));
+    let remedied = remedied.as_ref().and_then(|remedied| at("remedied", Some(remedied.at)));
+    lines.extend(remedied.map(|line| format!("{line}, as Datadog knows it")));
+    lines.extend(at("posted", *posted).map(|line| format!("{line}, as an event in Datadog")));
     lines
 }
