@@ -141,6 +141,7 @@ fn check_scope(mark: &Mark, expr: &Expr, given: &Given) {
                 (Subject::Digest(_), "environment") => environments.contains(value),
                 (Subject::Pipeline { .. } | Subject::Digest(_), "stage") => stages.contains(value),
                 (Subject::Pipeline { .. } | Subject::Digest(_), "status") => value == "rollingback",
+                (Subject::Pipeline { .. } | Subject::Digest(_), "window") => value == "28d",
                 (Subject::Global, "budget") => true,
                 _ => false,
             };
