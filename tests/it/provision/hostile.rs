@@ -141,7 +141,7 @@ fn check_scope(mark: &Mark, expr: &Expr, given: &Given) {
                 (Subject::Digest(_), "environment") => environments.contains(value),
                 (Subject::Pipeline { .. } | Subject::Digest(_), "stage") => stages.contains(value),
                 (Subject::Pipeline { .. } | Subject::Digest(_), "status") => value == "rollingback",
-                (Subject::Pipeline { .. } | Subject::Digest(_), "window") => value == "28d",
+                (_, "window") => ["7d", "28d", "90d"].contains(&value.as_str()),
                 (Subject::Global, "budget") => true,
                 _ => false,
             };
