@@ -5,6 +5,7 @@
 //! account never stops another's. Two processes on one state are not told apart here: the state notices the second
 //! writer.
 
+pub mod deploys;
 pub mod health;
 pub mod http;
 pub mod jobs;

@@ -73,6 +73,16 @@ impl Cache {
         self.entries.is_empty()
     }
 
+    /// Whether it holds what another does, whenever that was last asked for.
+    #[must_use]
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        self.base_url == other.base_url && self.tags().eq(other.tags())
+    }
+
+    fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(route, entry)| (route.as_str(), entry.etag.as_str()))
+    }
+
     fn bytes(&self) -> usize {
         self.entries.iter().map(|(route, entry)| route.len() + entry.body.len()).sum()
     }
@@ -131,6 +141,10 @@ mod tests {
         cache.put("/x".into(), entry(3, 1));
         let kept: Cache = serde_json::from_str(&serde_json::to_string(&cache).unwrap()).unwrap();
         assert_eq!(kept.clone().for_server("https://a"), cache);
+        cache.get("/x", at(9)).unwrap();
+        assert!(cache != kept && cache.holds_the_same(&kept), "to be asked for is no news");
+        cache.put("/x".into(), Entry { etag: "\"2\"".into(), ..entry(3, 9) });
+        assert!(!cache.holds_the_same(&kept));
         assert!(kept.for_server("https://b").is_empty());
     }
 

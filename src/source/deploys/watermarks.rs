@@ -47,6 +47,12 @@ impl Watermarks {
         }
     }
 
+    /// From when on the runs of any workflow are known; nothing when none was ever read.
+    #[must_use]
+    pub fn since(&self) -> Option<DateTime<Utc>> {
+        self.workflows.values().map(|mark| mark.since).min()
+    }
+
     /// When every workflow had last been read whole; nothing when one never was.
     #[must_use]
     pub fn looked_at(&self) -> Option<DateTime<Utc>> {
