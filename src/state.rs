@@ -115,6 +115,8 @@ enum Guard {
     Visitor,
     /// Nothing is written.
     ReadOnly,
+    /// Nothing is written, and nobody is told.
+    Rehearsal,
 }
 
 /// What the last load or save found under a key.
@@ -168,6 +170,15 @@ impl Store {
         Ok(Self::over(inner, prefix, location.clone(), "", Clock::Real, Guard::ReadOnly))
     }
 
+    /// Opens for a rehearsal: as [`Store::peek`], but that saving succeeds and writes nothing, so that what writes can be
+    /// tried with the same steps.
+    ///
+    /// # Errors
+    /// [`StateError::Open`], as for [`Store::open`].
+    pub fn rehearse(location: &StateLocation) -> Result<Self, StateError> {
+        Ok(Self { guard: Guard::Rehearsal, ..Self::peek(location)? })
+    }
+
     /// Opens for leaving words: takes no lock, so that somebody else may write meanwhile, and only adds objects. A folder is
     /// made when missing. See [`Store::leave`].
     ///
@@ -208,7 +219,7 @@ impl Store {
     /// # Errors
     /// [`StateError::Future`] when a newer program wrote it, [`StateError::Read`] when the place cannot be read,
     /// [`StateError::Write`] when a corrupt object cannot be set aside, [`StateError::Corrupt`] when it may not be,
-    /// since the `Store` was opened by [`Store::peek`].
+    /// since the `Store` was opened by [`Store::peek`] or [`Store::rehearse`].
     pub async fn load<T: DeserializeOwned>(&self, key: &Key) -> Result<Loaded<T>, StateError> {
         let path = self.path(key);
         let Some(object) = self.read(key, &path).await? else {
@@ -250,6 +261,7 @@ impl Store {
         };
         let mode = match (&self.guard, &before) {
             (Guard::ReadOnly, _) => return Err(StateError::ReadOnly { key: key.to_string() }),
+            (Guard::Rehearsal, _) => return Ok(()),
             (Guard::Lock(_), _) => PutMode::Overwrite,
             (Guard::Conditional, Some(version)) => PutMode::Update(version.clone()),
             (Guard::Conditional, None) | (Guard::Visitor, _) => PutMode::Create,
@@ -301,7 +313,7 @@ impl Store {
     }
 
     async fn set_aside(&self, key: &Key, path: &Path, object: &Object, reason: String) -> Result<String, StateError> {
-        if matches!(self.guard, Guard::ReadOnly) {
+        if matches!(self.guard, Guard::ReadOnly | Guard::Rehearsal) {
             return Err(StateError::Corrupt { key: key.to_string(), location: self.location.to_string(), reason });
         }
         // The time of writing, not of reading: reading it twice makes one copy.

@@ -261,3 +261,26 @@ async fn in_s3_a_write_whose_answer_was_lost_does_not_lock_its_writer_out() {
     store.seen().insert(path.clone(), lost());
     assert!(matches!(store.save(&key(), &FIRST).await, Err(StateError::SecondWriter { .. })));
 }
+
+#[tokio::test]
+async fn a_rehearsal_saves_and_nothing_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let location = folder(dir.path().join("state"));
+    let rehearsal = Store::rehearse(&location).unwrap();
+    rehearsal.save(&key(), &FIRST).await.unwrap();
+    assert_eq!(loaded(&rehearsal).await, None);
+    assert!(!dir.path().join("state").exists());
+    // Nor does it need the lock, or take what is there away.
+    let store = Store::open(&location, "a", Clock::Real).unwrap();
+    store.save(&key(), &FIRST).await.unwrap();
+    let rehearsal = Store::rehearse(&location).unwrap();
+    assert_eq!(loaded(&rehearsal).await, Some(FIRST));
+    rehearsal.save(&key(), &SECOND).await.unwrap();
+    assert_eq!(loaded(&store).await, Some(FIRST));
+    let word =
+        crate::model::dora::Word { at: 1, verdict: crate::model::dora::Verdict::Ok, because: "said".into(), by: None };
+    store.leave(&crate::model::dora::DeploymentId::from_text("one"), &word).await.unwrap();
+    let inbox = rehearsal.inbox().await.unwrap();
+    rehearsal.clear(&inbox).await.unwrap();
+    assert!(!inbox.is_empty() && !store.inbox().await.unwrap().is_empty());
+}
