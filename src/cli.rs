@@ -1,7 +1,7 @@
 //! The command line: clap types, and one file a command.
 //!
 //! Exit codes: 0 done, 1 something failed, 2 the command line or the configuration is wrong, 3 and 4 the daemon had to
-//! end (see [`crate::agent::Exit`]).
+//! end (see [`crate::agent::Exit`]), 5 not finished: the same command goes on from there.
 
 use std::path::PathBuf;
 
@@ -36,6 +36,9 @@ pub use error::CommandError;
 
 /// Where the configuration is when nobody says where.
 const DEFAULT_CONFIG: &str = "ddsync.yaml";
+
+/// The exit code of what was ended early and goes on when it is run again.
+const NOT_FINISHED: u8 = 5;
 
 /// What a command returns: the exit code, or what went wrong.
 pub type Outcome = Result<u8, CommandError>;

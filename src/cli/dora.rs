@@ -4,6 +4,7 @@
 //! Only [`run`] reads and writes.
 
 mod advice;
+mod backfill;
 mod csv;
 mod definitions;
 mod explain;
@@ -26,6 +27,7 @@ use super::{CommandError, ConfigArgs, Outcome, print};
 use crate::model::dora::{DeploymentId, Ledger, Verdict, Window};
 use crate::state::{Store, StoredLedger, this_process};
 
+use backfill::BackfillArgs;
 use filter::FilterArgs;
 use mark::Saying;
 use report::{Asked, Shown};
@@ -44,6 +46,9 @@ enum DoraCommand {
     Explain(ExplainArgs),
     /// Say of a deployment that it failed, or that it did not, whatever the rules say. The last word counts.
     Mark(MarkArgs),
+    /// Bring the history of deployments into the ledger and to Datadog, and prove that both have the same. It may be
+    /// ended at any moment, and goes on when it is run again.
+    Backfill(BackfillArgs),
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +132,7 @@ pub(super) async fn run(args: &DoraArgs, verbose: u8) -> Outcome {
         DoraCommand::Report(args) => report(args, verbose).await,
         DoraCommand::Explain(args) => explain(args, verbose).await,
         DoraCommand::Mark(args) => mark(args, verbose).await,
+        DoraCommand::Backfill(args) => Box::pin(backfill::run(args, verbose)).await,
     }
 }
 
@@ -210,6 +216,10 @@ fn instant(at: i64, zone: FixedOffset) -> String {
 
 fn zone_name(zone: FixedOffset) -> String {
     if zone.local_minus_utc() == 0 { "UTC".to_owned() } else { zone.to_string() }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// A duration in words: its two greatest units, the smaller one rounded. Its seconds are in JSON and CSV.

@@ -6,6 +6,7 @@ use crate::agent::http::ListenError;
 use crate::agent::webhook::WebhookError;
 use crate::client::aws::AwsError;
 use crate::client::datadog::{ClientError, SendError};
+use crate::client::github;
 use crate::clock::ClockError;
 use crate::config::Problems;
 use crate::provision::apply::PrepareError;
@@ -27,6 +28,9 @@ pub enum CommandError {
     /// Datadog cannot be talked to.
     #[error("{0}")]
     Datadog(#[from] ClientError),
+    /// GitHub cannot be talked to.
+    #[error("{0}")]
+    GitHub(#[from] github::ClientError),
     /// AWS said no.
     #[error("{0}")]
     Aws(#[from] AwsError),
@@ -64,6 +68,7 @@ impl CommandError {
             | Self::Prepare(PrepareError::Templates(_) | PrepareError::Lint(_)) => 2,
             Self::State(_)
             | Self::Datadog(_)
+            | Self::GitHub(_)
             | Self::Aws(_)
             | Self::Listen(_)
             | Self::Webhook(_)

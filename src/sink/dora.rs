@@ -30,6 +30,7 @@ mod run;
 mod series;
 
 pub use compare::{Differences, compare};
+pub use decide::undelivered;
 pub use deliver::{Delivery, Request, deliver};
 pub use series::{WINDOWS, series};
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod backfill;
 mod bad_input;
 mod daemon;
 mod declared;

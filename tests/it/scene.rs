@@ -53,7 +53,11 @@ impl Scene {
 
     /// The example company at `origin`, its clock `rate` times as fast as the machine's.
     pub(crate) async fn at(origin: DateTime<Utc>, rate: f64) -> Self {
-        let options = Options { clock: Clock::scaled(origin, rate), ..Options::default() };
+        Self::of(Options { clock: Clock::scaled(origin, rate), ..Options::default() }).await
+    }
+
+    /// A company of other options.
+    pub(crate) async fn of(options: Options) -> Self {
         let sim = Sim::start(options).await.expect("the company opens");
         let folder = tempfile::tempdir().expect("a folder");
         let state = folder.path().join("state");

@@ -5,7 +5,7 @@ use chrono::FixedOffset;
 use super::print::{Mood, faint, painted, printable, short, strong, table, tall_table};
 use super::report::{Honest, Shown};
 use super::units::{Row, Share, Spread};
-use super::{instant, rounded};
+use super::{counted, instant, rounded};
 use crate::model::pipeline::quoted;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -173,10 +173,6 @@ fn honesty(honest: &Honest, shown: &Shown, zone: FixedOffset) -> Vec<String> {
         Some(since) => lines.push(format!("  the oldest known run is of {}", instant(since, zone))),
     }
     lines
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 #[cfg(test)]

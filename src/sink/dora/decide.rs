@@ -86,6 +86,12 @@ pub(super) fn unsent<'j, 'a>(judged: &'j [Judged<'a>], lives: &Lives<'_>) -> Vec
     judged.iter().filter(|judged| counts(judged) && lives.of(&judged.id).sent.is_none()).collect()
 }
 
+/// Deployments that the next delivery looks for in Datadog, and sends where they are not, in the order in which they ended.
+#[must_use]
+pub fn undelivered<'j, 'a>(ledger: &Ledger, judged: &'j [Judged<'a>]) -> Vec<&'j Judged<'a>> {
+    unsent(judged, &Lives::new(ledger))
+}
+
 /// What has to be said of those that Datadog has. Of the `unsure` nobody knows what was said before.
 pub(super) fn marks<'j>(
     judged: &'j [Judged<'_>],
