@@ -25,9 +25,17 @@ struct Address {
     datadog: String,
 }
 
-pub(crate) async fn serve(endpoints: usize, latency: Duration) -> Result<()> {
-    let company = Company::Uniform { endpoints };
-    let options = Options { company, latency, record: Record::CountsOnly, rate_limit: LIFTED, ..Options::default() };
+pub(crate) async fn serve(endpoints: usize, latency: Duration, github_runs: Option<usize>) -> Result<()> {
+    let usual = Options::default();
+    let options = Options {
+        company: Company::Uniform { endpoints },
+        latency,
+        record: Record::CountsOnly,
+        rate_limit: LIFTED,
+        github_limit: LIFTED,
+        github_runs: github_runs.unwrap_or(usual.github_runs),
+        ..usual
+    };
     let sim = Sim::start(options).await?;
     let address =
         Address { environment: sim.environment(), config: sim.config_yaml(STATE), datadog: sim.datadog_url() };
@@ -51,8 +59,16 @@ impl Simulator {
     }
 
     pub(crate) async fn with_latency(endpoints: usize, latency: Duration) -> Result<Self> {
-        let arguments = ["serve", &endpoints.to_string(), &latency.as_millis().to_string()];
-        let mut process = Again::start(&arguments, &[])?;
+        Self::of(&["serve", &endpoints.to_string(), &latency.as_millis().to_string()]).await
+    }
+
+    /// Without endpoints, and with so many runs of a deploy workflow.
+    pub(crate) async fn with_deploys(github_runs: usize) -> Result<Self> {
+        Self::of(&["serve", "0", "0", &github_runs.to_string()]).await
+    }
+
+    async fn of(arguments: &[&str]) -> Result<Self> {
+        let mut process = Again::start(arguments, &[])?;
         let address = process.answer().await?;
         Ok(Self { process, address, http: reqwest::Client::new() })
     }

@@ -23,6 +23,11 @@ pub(crate) fn peak() -> Result<f64> {
     status("self", "VmHWM:")
 }
 
+/// The same of another process that runs.
+pub(crate) fn peak_of(process: u32) -> Result<f64> {
+    status(&process.to_string(), "VmHWM:")
+}
+
 /// The memory that a process has resident now, MB.
 pub(crate) fn resident(process: u32) -> Result<f64> {
     status(&process.to_string(), "VmRSS:")

@@ -1,14 +1,15 @@
-//! What a poll of everything and a plan of everything cost, in requests, dollars, time and memory, measured against the
+//! What a poll of everything, a plan of everything and a back-fill of deployments cost, in requests, dollars, time and memory, measured against the
 //! pretend company in a process of its own. `make bench` runs it; it prints `name value unit`, one a line.
 //!
 //! Arguments after `cargo bench --bench poll --`:
 //!
 //! | argument | what it does |
 //! |---|---|
-//! | none | everything, for 10, 100, 1,000 and 5,000 endpoints and 1,000 pipelines |
+//! | none | everything, for 10, 100, 1,000 and 5,000 endpoints, 1,000 pipelines and 10,000 runs |
 //! | `metrics N..` | polls of `N` endpoints; the exit code tells whether what is promised of times and memory holds |
 //! | `apply` | a first apply of 750 objects, and what a plan asks for after it; the exit code tells whether what is promised holds |
 //! | `plan N` | a plan that finds nothing to do, for `N` pipelines; the same |
+//! | `dora N` | a back-fill of the deployments of `N` runs, twice; the same |
 //! | `dollars`, `series`, `program` | that part alone |
 //! | `counts` | counts and ratios alone, checked; the exit code tells. Times are not looked at, so any profile will do |
 //!
@@ -21,6 +22,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+mod backfill;
 mod child;
 mod company;
 mod counts;
@@ -59,8 +61,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match words[..] {
-            ["serve", endpoints, latency] => {
-                company::serve(endpoints.parse()?, Duration::from_millis(latency.parse()?)).await?;
+            ["serve", endpoints, latency, ref runs @ ..] => {
+                let runs = runs.first().map(|runs| runs.parse()).transpose()?;
+                company::serve(endpoints.parse()?, Duration::from_millis(latency.parse()?), runs).await?;
             }
             ["planner", pipelines, templates] => {
                 Box::pin(provisioning::serve(pipelines.parse()?, templates == "chosen")).await?;
@@ -70,6 +73,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             ["counts"] => return counts::check().await,
             ["apply"] => return Ok(code(provision::print_apply().await?)),
             ["plan", pipelines] => return Ok(code(provision::print_plan(pipelines.parse()?).await?)),
+            ["dora", runs] => return Ok(code(backfill::print(runs.parse()?).await?)),
             ["dollars"] => program::dollars().await?,
             ["series"] => intake::print().await?,
             ["program"] => program::print().await?,
@@ -81,6 +85,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
                 let mut held = polls(&SIZES).await?;
                 held &= provision::print_apply().await?;
                 held &= provision::print_plan(provision::PLANNED).await?;
+                held &= backfill::print(backfill::RUNS).await?;
                 program::dollars().await?;
                 intake::print().await?;
                 program::print().await?;

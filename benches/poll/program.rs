@@ -14,7 +14,7 @@ use crate::drive::Folder;
 use crate::{Result, figure, heading, machine, rounded};
 
 /// The program.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ddsync");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ddsync");
 /// How often the start is measured; the median counts.
 const STARTS: usize = 9;
 /// How long anything may take.
