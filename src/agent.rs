@@ -34,6 +34,8 @@ pub use health::Health;
 pub use provisioning::known_metrics;
 pub use shutdown::Shutdown;
 
+use webhook::Hinted;
+
 /// What there is to do. Jobs start in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +48,8 @@ pub enum JobKind {
     Warm,
     /// Keeps dashboards, monitors and SLOs in step; once for all scopes.
     Provision,
+    /// Follows deploy workflows; once for all scopes.
+    Deploys,
     /// Tells about this program itself; once for all scopes.
     Report,
 }
@@ -59,6 +63,7 @@ impl JobKind {
             Self::Hot => "hot",
             Self::Warm => "warm",
             Self::Provision => "provision",
+            Self::Deploys => "deploys",
             Self::Report => "report",
         }
     }
@@ -75,7 +80,7 @@ impl fmt::Display for JobKind {
 pub struct Job {
     /// What to do.
     pub kind: JobKind,
-    /// For whom; `None` for [`JobKind::Provision`] and [`JobKind::Report`].
+    /// For whom; `None` for [`JobKind::Provision`], [`JobKind::Deploys`] and [`JobKind::Report`].
     pub scope: Option<Scope>,
     /// When, in UTC.
     pub schedule: Schedule,
@@ -158,13 +163,15 @@ impl Exit {
 /// `agent.shutdown_deadline` to finish.
 ///
 /// `work` does one run of a job. Its second argument is the instant at which the run was due, the same again in a
-/// retry. It is never called twice at once for one job. A panic in it is caught and counts as a failure.
+/// retry. It is never called twice at once for one job. A panic in it is caught and counts as a failure. `hinted` makes
+/// [`JobKind::Deploys`] due before its time.
 pub async fn run<F, Fut>(
     mut jobs: Vec<Job>,
     clock: Clock,
     health: Arc<Health>,
     settings: &settings::Agent,
     shutdown: Shutdown,
+    hinted: Option<Hinted>,
     work: F,
 ) -> Exit
 where
@@ -176,8 +183,10 @@ where
     let unready_after = settings.unready_after.max(1);
     let frame = Arc::new(task::Frame { clock, health, unready_after, shutdown: shutdown.clone(), work });
     let mut tasks = JoinSet::new();
+    let mut hinted = hinted;
     for job in jobs {
-        tasks.spawn(task::keep(job, Arc::clone(&frame)));
+        let hinted = if job.kind == JobKind::Deploys { hinted.take() } else { None };
+        tasks.spawn(task::keep(job, hinted, Arc::clone(&frame)));
     }
     let mut exit = None;
     tokio::select! {

@@ -149,6 +149,8 @@ struct OnceArgs {
 enum Only {
     /// Points of CloudWatch.
     Metrics,
+    /// Deployments of GitHub.
+    Dora,
 }
 
 #[derive(Debug, Args)]

@@ -72,7 +72,7 @@ pub struct Status {
 /// One job of `/status`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobStatus {
-    /// `discover`, `hot`, `warm` or `report`.
+    /// `discover`, `hot`, `warm`, `provision`, `deploys` or `report`.
     pub job: JobKind,
     /// Null for a job of no account.
     pub account: Option<String>,

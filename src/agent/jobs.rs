@@ -7,7 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
+mod deploys;
 mod discovery;
+mod endpoint_signals;
 mod local_agent;
 mod metrics;
 mod provision;
@@ -33,6 +35,7 @@ use crate::source::metrics::units::Units;
 use crate::source::metrics::{Checkpoint, Recent};
 use crate::state::{Key, StateError, Store};
 use crate::telemetry::{Name, Telemetry};
+use deploys::Followed;
 use report::Reporting;
 use totals::Totals;
 
@@ -53,6 +56,8 @@ pub struct Jobs {
     scopes: BTreeMap<Scope, ScopeJobs>,
     fit: Mutex<Fit>,
     reporting: AsyncMutex<Reporting>,
+    /// `None` until it has been loaded.
+    followed: AsyncMutex<Option<Followed>>,
     /// Held while our clock is compared with Datadog's: when Datadog was asked for its time in vain.
     comparing: AsyncMutex<Option<std::time::Instant>>,
     totals: Mutex<Totals>,
@@ -138,6 +143,7 @@ impl Jobs {
             scopes,
             fit: Mutex::new(fit),
             reporting,
+            followed: AsyncMutex::default(),
             comparing: AsyncMutex::default(),
             totals: Mutex::default(),
             sent: Mutex::default(),
@@ -150,13 +156,17 @@ impl Jobs {
         self.clock = clock;
     }
 
-    /// The table of jobs: three for every account and region, one report, and provisioning when the configuration says so.
+    /// The table of jobs: three for every account and region, one report, and provisioning and deployments when the
+    /// configuration says so.
     #[must_use]
     pub fn table(&self) -> Vec<Job> {
         let schedules = &self.settings.schedules;
         let mut table = vec![Job { kind: JobKind::Report, scope: None, schedule: schedules.report.clone() }];
         if self.settings.provision.auto {
             table.push(Job { kind: JobKind::Provision, scope: None, schedule: schedules.provision.clone() });
+        }
+        if self.settings.github.is_some() {
+            table.push(Job { kind: JobKind::Deploys, scope: None, schedule: schedules.deploys.clone() });
         }
         for scope in self.scopes.keys() {
             for (kind, schedule) in [
@@ -186,6 +196,7 @@ impl Jobs {
             (JobKind::Hot, Some(scope), Ok(())) => self.poll(scope, Tier::Hot).await,
             (JobKind::Warm, Some(scope), Ok(())) => self.poll(scope, Tier::Warm).await,
             (JobKind::Provision, _, Ok(())) => Box::pin(self.provision()).await,
+            (JobKind::Deploys, _, Ok(())) => Box::pin(self.deploys()).await,
             (_, None, Ok(())) => Ok(Summary::default()),
         };
         let word = job.kind.word();

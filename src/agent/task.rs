@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 
+use super::webhook::Hinted;
 use super::{Exit, Failure, Health, Job, Shutdown, Summary, schedule};
 use crate::clock::Clock;
 
@@ -23,8 +24,8 @@ pub(super) struct Frame<F> {
     pub(super) work: F,
 }
 
-/// Runs the job now and then by its schedule. `None` when the daemon stops, else the reason why it has to.
-pub(super) async fn keep<F, Fut>(job: Job, frame: Arc<Frame<F>>) -> Option<Exit>
+/// Runs the job now, then by its schedule, and when there is a hint. `None` when the daemon stops, else the reason why it has to.
+pub(super) async fn keep<F, Fut>(job: Job, mut hinted: Option<Hinted>, frame: Arc<Frame<F>>) -> Option<Exit>
 where
     F: Fn(Job, DateTime<Utc>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Summary, Failure>> + Send + 'static,
@@ -59,10 +60,12 @@ where
         tokio::select! {
             biased;
             () = frame.shutdown.draining() => {}
-            () = until(frame.clock, retry.or(next)) => {}
-        }
-        if retry.is_none() {
-            due = next.unwrap_or(due);
+            () = until(frame.clock, retry.or(next)) => {
+                if retry.is_none() {
+                    due = next.unwrap_or(due);
+                }
+            }
+            () = hint(hinted.as_mut(), frame.clock) => tracing::debug!(%job, "due by a hint"),
         }
     }
     None
@@ -102,6 +105,14 @@ where
 async fn until(clock: Clock, instant: Option<DateTime<Utc>>) {
     match instant {
         Some(instant) => clock.sleep_until(instant).await,
+        None => pending().await,
+    }
+}
+
+/// Never without anybody who could give one.
+async fn hint(hinted: Option<&mut Hinted>, clock: Clock) {
+    match hinted {
+        Some(hinted) => hinted.due(clock).await,
         None => pending().await,
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::health::JobStatus;
 use super::http::Server;
+use super::webhook::Hint;
 use super::*;
 
 /// A guard against hanging, never a measure.
@@ -51,10 +52,18 @@ impl Daemon {
         F: Fn(Job, DateTime<Utc>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Summary, Failure>> + Send + 'static,
     {
+        Self::start_hinted(jobs, settings, None, work)
+    }
+
+    fn start_hinted<F, Fut>(jobs: Vec<Job>, settings: settings::Agent, hinted: Option<Hinted>, work: F) -> Self
+    where
+        F: Fn(Job, DateTime<Utc>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Summary, Failure>> + Send + 'static,
+    {
         let (clock, shutdown) = (clock(), Shutdown::default());
         let health = Arc::new(Health::new(clock, &settings));
         let (shared, stop) = (Arc::clone(&health), shutdown.clone());
-        let task = tokio::spawn(async move { run(jobs, clock, shared, &settings, stop, work).await });
+        let task = tokio::spawn(async move { run(jobs, clock, shared, &settings, stop, hinted, work).await });
         Self { health, shutdown, task }
     }
 
@@ -107,6 +116,34 @@ async fn jobs_run_at_once_and_then_by_their_schedule() {
         seen.iter().filter(|(kind, _)| *kind == JobKind::Hot).map(|(_, due)| due.timestamp()).collect();
     assert!(dues.iter().skip(1).all(|due| due % 60 == 0), "{dues:?}");
     assert!(dues.windows(2).all(|pair| pair[0] < pair[1]), "{dues:?}");
+}
+
+#[tokio::test]
+async fn a_hint_makes_deployments_due_before_their_time_and_nothing_else() {
+    let (hint, hinted) = Hint::new();
+    let yearly = |kind| job(kind, "", "0 0 0 1 1 *");
+    let jobs = vec![yearly(JobKind::Deploys), yearly(JobKind::Report)];
+    let dues = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&dues);
+    let daemon = Daemon::start_hinted(jobs, settings(), Some(hinted), move |job, due| {
+        log.lock().unwrap().push((job.kind, due));
+        async { Ok(Summary::default()) }
+    });
+    let runs = |kind| dues.lock().unwrap().iter().filter(|(of, _)| *of == kind).count();
+    let until = async |number| {
+        while runs(JobKind::Deploys) < number || runs(JobKind::Report) == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    until(1).await;
+    for number in 2..4 {
+        hint.give();
+        hint.give();
+        until(number).await;
+    }
+    assert_eq!((runs(JobKind::Deploys), runs(JobKind::Report)), (3, 1));
+    assert!(dues.lock().unwrap().iter().all(|(_, due)| due.timestamp() < START / 1_000 + 60), "of the same time due");
+    assert_eq!(daemon.stop().await, Exit::Clean);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::session::Session;
-use super::{OnceArgs, Outcome, print, summary};
+use super::{OnceArgs, Only, Outcome, print, summary};
 use crate::agent::jobs::Jobs;
 use crate::agent::{Failure, Job, JobKind};
 
@@ -14,11 +14,14 @@ pub(super) async fn run(args: &OnceArgs, verbose: u8) -> Outcome {
     let session = Session::open(&args.config.config, verbose)?;
     let jobs = Box::pin(session.jobs(None)).await?;
     let spinner = print::spinner("reading");
-    // Discovery comes first: what is read depends on it.
+    let wanted = |part| args.only.is_empty() || args.only.contains(&part);
+    let (metrics, dora) = (wanted(Only::Metrics), wanted(Only::Dora));
+    // Discovery comes first: what is read depends on it, and endpoints speak against deployments.
     let mut failed = pass(&jobs, |job| job.kind == JobKind::Discover).await;
     let is_poll = |job: &Job| matches!(job.kind, JobKind::Hot | JobKind::Warm);
     let discovered = |job: &Job| job.scope.as_ref().is_some_and(|scope| jobs.has_discovered(scope));
-    failed.extend(pass(&jobs, |job| is_poll(job) && discovered(job)).await);
+    failed.extend(pass(&jobs, |job| metrics && is_poll(job) && discovered(job)).await);
+    failed.extend(pass(&jobs, |job| dora && job.kind == JobKind::Deploys).await);
     failed.extend(pass(&jobs, |job| job.kind == JobKind::Report).await);
     spinner.finish_and_clear();
     let told = tell(&failed);

@@ -18,7 +18,7 @@ pub(super) async fn run(args: &RunArgs, verbose: u8) -> Outcome {
     let jobs = Arc::new(Box::pin(session.jobs(Some(Arc::clone(&health)))).await?);
     let server = Server::start(session.settings.agent.listen, Arc::clone(&health)).await?;
     tracing::info!(address = %server.address(), state = %session.settings.state, "started");
-    let (hint, _hinted) = Hint::new();
+    let (hint, hinted) = Hint::new();
     let github = session.settings.github.as_ref();
     let webhook = match github.and_then(|github| Some((github, github.webhook.as_ref()?))) {
         Some((github, webhook)) => Some(Webhook::start(webhook, github, jobs.telemetry(), hint).await?),
@@ -37,11 +37,12 @@ pub(super) async fn run(args: &RunArgs, verbose: u8) -> Outcome {
         });
     }
     let worker = Arc::clone(&jobs);
-    let exit = agent::run(jobs.table(), clock, health, &session.settings.agent, shutdown, move |job, _due| {
-        let jobs = Arc::clone(&worker);
-        async move { jobs.work(&job).await }
-    })
-    .await;
+    let exit =
+        agent::run(jobs.table(), clock, health, &session.settings.agent, shutdown, Some(hinted), move |job, _due| {
+            let jobs = Arc::clone(&worker);
+            async move { jobs.work(&job).await }
+        })
+        .await;
     drop((server, webhook));
     if exit == Exit::Clean {
         jobs.finish().await;

@@ -1,7 +1,7 @@
 //! What a pass or a run has done, for a person.
 
 use super::print;
-use crate::agent::jobs::totals::Totals;
+use crate::agent::jobs::totals::{Deployments, Totals};
 
 /// So many characters tell a message: the totals keep only the start of a long one.
 const TOLD_BY: usize = 150;
@@ -53,7 +53,12 @@ pub(super) fn pipelines(totals: &Totals) {
 pub(super) fn numbers(totals: &Totals) {
     let points = &totals.points;
     let origin = &totals.origin;
-    let requests: u64 = totals.requests.iter().filter(|(api, _)| !api.starts_with("datadog")).map(|(_, n)| n).sum();
+    let requests: u64 = totals
+        .requests
+        .iter()
+        .filter(|(api, _)| !api.starts_with("datadog:") && !api.starts_with("github:"))
+        .map(|(_, n)| n)
+        .sum();
     let sent = totals.requests.get("datadog:series").copied().unwrap_or(0);
     let worst = totals.coverage.values().copied().fold(100.0, f64::min);
     let rows = [
@@ -79,5 +84,10 @@ pub(super) fn numbers(totals: &Totals) {
     ];
     for (name, value) in rows {
         print::line(format_args!("{name:<10} {value}"));
+    }
+    let Deployments { looks, new, unattributed, sent, marked } = totals.deployments;
+    if looks > 0 {
+        let deploys = format!("{new} new, {sent} sent, {marked} marked as failed, {unattributed} runs unattributed");
+        print::line(format_args!("{:<10} {deploys}", "deploys"));
     }
 }

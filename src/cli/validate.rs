@@ -44,9 +44,6 @@ pub(super) async fn run(args: &ValidateArgs, verbose: u8) -> Outcome {
         settings.state
     ));
     print::line(format_args!("templates: good; {objects} objects for a sample pipeline in two environments"));
-    if settings.github.is_some() {
-        print::note("github: checked; no command follows repositories yet");
-    }
     if args.remote { Box::pin(remote(args, verbose)).await } else { Ok(0) }
 }
 

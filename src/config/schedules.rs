@@ -13,14 +13,28 @@ use crate::config::settings::Schedules;
 /// So many runs are looked at for the longest pause: more than a day of one a minute.
 const RUNS: usize = 2_000;
 const MINUTE: Duration = Duration::from_mins(1);
+/// The longest pause that the monitors over deployments are made for.
+const MONITORED: Duration = Duration::from_mins(5);
 
 pub(super) fn read(root: &Section<'_>, backfill: Duration, findings: &mut Findings) -> Option<Schedules> {
-    let section = root.section("schedules", &["discover", "hot", "warm", "report", "provision"], findings);
+    let section = root.section("schedules", &["discover", "hot", "warm", "report", "provision", "deploys"], findings);
     let discover = schedule(&section, "discover", "20 * * * * *", findings);
     let hot = schedule(&section, "hot", "0 * * * * *", findings);
     let warm = schedule(&section, "warm", "30 */5 * * * *", findings);
     let report = schedule(&section, "report", "45 * * * * *", findings);
     let provision = schedule(&section, "provision", "50 */5 * * * *", findings);
+    let deploys = schedule(&section, "deploys", "10 */2 * * * *", findings);
+    if let (Some(field), Some(schedule)) = (section.get("deploys"), &deploys) {
+        let (_, longest) = pauses(schedule);
+        if longest > MONITORED {
+            let message = format!(
+                "pauses for {}: monitors over deployments expect a value every {}, and see none meanwhile",
+                humantime::format_duration(longest),
+                humantime::format_duration(MONITORED)
+            );
+            findings.warning(&field.place, message);
+        }
+    }
     for (key, schedule) in [("hot", &hot), ("warm", &warm)] {
         // The defaults need no second look.
         let (Some(field), Some(schedule)) = (section.get(key), schedule) else { continue };
@@ -38,7 +52,14 @@ pub(super) fn read(root: &Section<'_>, backfill: Duration, findings: &mut Findin
             findings.warning(&field.place, message);
         }
     }
-    Some(Schedules { discover: discover?, hot: hot?, warm: warm?, report: report?, provision: provision? })
+    Some(Schedules {
+        discover: discover?,
+        hot: hot?,
+        warm: warm?,
+        report: report?,
+        provision: provision?,
+        deploys: deploys?,
+    })
 }
 
 fn schedule(section: &Section<'_>, key: &str, default: &str, findings: &mut Findings) -> Option<Schedule> {

@@ -140,6 +140,8 @@ pub struct Schedules {
     pub report: Schedule,
     /// Dashboards, monitors and SLOs, when `provision.auto` is on. Default every fifth minute, at second 50.
     pub provision: Schedule,
+    /// Deployments, when there is `github`. Default every second minute, at second 10.
+    pub deploys: Schedule,
 }
 
 impl Schedules {

@@ -14,6 +14,8 @@ use crate::{
     truth::{self, Span},
 };
 
+mod deploys;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_refused_is_named_and_stops_no_other() {
     let place = Place::open(31, morning(), 200.0, "").await;

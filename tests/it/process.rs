@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -28,9 +28,13 @@ pub(crate) struct Place {
 impl Place {
     /// Opens the company at `origin`, at `rate` times real time. `more` is added to the configuration.
     pub(crate) async fn open(seed: u64, origin: DateTime<Utc>, rate: f64, more: &str) -> Self {
+        Self::with(Options { seed, clock: Clock::scaled(origin, rate), ..Options::default() }, more).await
+    }
+
+    /// Opens such a company. `more` is added to the configuration.
+    pub(crate) async fn with(options: Options, more: &str) -> Self {
         // Fast clocks leave little time to a process that has to share the machine with ten others.
         let turn = TURN.lock().await;
-        let options = Options { seed, clock: Clock::scaled(origin, rate), ..Options::default() };
         let sim = Sim::start(options).await.expect("the pretend company starts");
         let folder = tempfile::tempdir().expect("a folder");
         let place = Self { _turn: turn, sim, folder, starts: std::cell::Cell::new(0) };
@@ -100,6 +104,14 @@ impl Place {
             .spawn()
             .expect("the program starts");
         Process { child, out: out_path, log: log_path }
+    }
+
+    /// Runs a command of the program to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ddsync"));
+        command.args(arguments).arg("--config").arg(self.folder.path().join("ddsync.yaml"));
+        let command = command.env_clear().envs(self.sim.environment()).env("HOME", self.folder.path());
+        command.stdin(Stdio::null()).output().expect("the program runs")
     }
 
     /// Waits until the company's clock shows `instant`.

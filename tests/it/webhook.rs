@@ -8,6 +8,9 @@ use crate::process::{Place, Process, wait_for};
 
 const SECRET: &str = "a webhook's secret of 32 letters";
 
+/// What GitHub says of a run, as far as it is read.
+const BODY: &str = "{\"workflow_run\": {\"path\": \".github/workflows/deploy.yml\"}, \"repository\": {\"full_name\": \"acme/ml-pipelines\"}}";
+
 fn origin() -> DateTime<Utc> {
     DateTime::from_timestamp(1_788_883_200, 0).expect("an instant")
 }
@@ -38,7 +41,7 @@ async fn a_daemon_takes_what_github_signs_and_counts_the_rest() {
     let process = place.start(&[], &[("GITHUB_WEBHOOK_SECRET", SECRET)]);
     let url = format!("http://{}/webhook", address(&process).await);
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let body = "{\"workflow_run\": {\"path\": \".github/workflows/deploy.yml\"}, \"repository\": {\"full_name\": \"acme/ml-pipelines\"}}";
+    let body = BODY;
     for (signature, expected) in [(Some(signature(body)), 202), (Some(signature("")), 401), (None, 401)] {
         let mut request =
             client.post(&url).header("content-type", "application/json").header("x-github-event", "workflow_run");
@@ -60,6 +63,28 @@ async fn a_daemon_takes_what_github_signs_and_counts_the_rest() {
         };
         wait_for(&tag, async || counted() == Some(vec![1.0])).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_github_tells_of_is_looked_at_long_before_the_next_poll() {
+    let place = place().await;
+    place.configure("schedules: {deploys: \"0 0 1 1 *\"}\n");
+    place.change("repositories: [", "webhook: {listen: \"127.0.0.1:0\"}, repositories: [");
+    let process = place.start(&[], &[("GITHUB_WEBHOOK_SECRET", SECRET)]);
+    let url = format!("http://{}/webhook", address(&process).await);
+    let job = async || {
+        let status = process.status().await;
+        status["jobs"].as_array().expect("jobs").iter().find(|job| job["job"] == "deploys").cloned().expect("the job")
+    };
+    wait_for("no first look", async || job().await["runs"] == 1).await;
+    let body = BODY;
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = client.post(&url).header("content-type", "application/json").header("x-github-event", "workflow_run");
+    let answer = request.header("x-hub-signature-256", signature(body)).body(body).send().await.expect("an answer");
+    assert_eq!(answer.status(), 202);
+    wait_for("no look after the hint", async || job().await["runs"] == 2).await;
+    let next = job().await["next_run"].clone();
+    assert!(next.as_str().is_some_and(|next| next.starts_with("2027-01-01")), "the schedule stays: {next}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

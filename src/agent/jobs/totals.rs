@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::deploys;
 use crate::client::aws::Api;
 use crate::model::catalogue::Tier;
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::Scope;
 use crate::model::series::Fate;
+use crate::sink::dora;
 use crate::sink::series::Delivery;
 use crate::source::discover::Inventory;
 use crate::source::metrics::budget::Fit;
@@ -45,6 +47,9 @@ pub struct Totals {
     pub dollars: f64,
     /// Estimates for a month, and what was given up to stay within `limits`.
     pub month: Month,
+    /// What became of deployments; all zero without `github`.
+    #[serde(default)]
+    pub deployments: Deployments,
     /// The newest minute that is committed, Unix seconds, by `tier account/region`.
     pub committed: BTreeMap<String, i64>,
     /// Errors met, with how often, the message cut at 300 characters; after 100 messages the rest is `other errors`.
@@ -94,6 +99,21 @@ pub struct Polls {
     pub asked_again: u64,
     /// Metrics billed, those of results that were asked again included.
     pub billed: u64,
+}
+
+/// What became of deployments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployments {
+    /// Looks at GitHub.
+    pub looks: u64,
+    /// That were not known before.
+    pub new: u64,
+    /// Runs of the newest look that say nothing of what they deployed.
+    pub unattributed: u64,
+    /// Sent to Datadog.
+    pub sent: u64,
+    /// Failures that were marked in Datadog, each remediation once more.
+    pub marked: u64,
 }
 
 /// What a month costs at the present rate.
@@ -154,6 +174,16 @@ impl Totals {
         if let Some(error) = &delivery.last_error {
             self.error(error);
         }
+    }
+
+    /// Adds a look at deployments and its delivery.
+    pub fn deployed(&mut self, collected: &deploys::Collected, delivery: &dora::Delivery) {
+        let Deployments { looks, new, unattributed, sent, marked } = &mut self.deployments;
+        *looks += 1;
+        *new += collected.new as u64;
+        *unattributed = collected.summary.unattributed as u64;
+        *sent += delivery.sent as u64;
+        *marked += delivery.marked as u64;
     }
 
     /// Adds what one account and region has asked and found.

@@ -121,4 +121,5 @@ fn a_period_is_the_longest_time_between_two_runs() {
     let schedules = settings("regions: [us-west-2]\nschedules: {warm: \"0 0,10,40 * * * *\"}", &[]).schedules;
     let minutes = |schedule| Schedules::longest_pause(schedule).as_secs() / 60;
     assert_eq!((minutes(&schedules.hot), minutes(&schedules.warm), minutes(&schedules.provision)), (1, 30, 5));
+    assert_eq!(minutes(&schedules.deploys), 2);
 }

@@ -270,7 +270,7 @@ log: {level: loud}
 fn what_works_but_is_likely_not_meant_is_a_warning() {
     let text = r#"regions: [us-west-3, us-west-3]
 metrics: {disable: ["mlpipeline.endpoint.backlogg", "nothing.*"]}
-schedules: {hot: "0 */2 * * *", warm: "* * * * * *", report: "0 9 1 * MON"}
+schedules: {hot: "0 */2 * * *", warm: "* * * * * *", report: "0 9 1 * MON", deploys: "*/6 * * * *"}
 datadog: {site: datadohq.com, base_url: "http://proxy.example.com/", tags: ["Cost Center:Docs"]}
 "#;
     insta::assert_snapshot!(warnings(text), @r#"
@@ -278,6 +278,7 @@ datadog: {site: datadohq.com, base_url: "http://proxy.example.com/", tags: ["Cos
     ddsync.yaml:1: regions[1]: `us-west-3` stands twice; it is read once
     ddsync.yaml:2: metrics.disable[0]: `mlpipeline.endpoint.backlogg` matches no metric; did you mean `mlpipeline.endpoint.backlog`?
     ddsync.yaml:2: metrics.disable[1]: `nothing.*` matches no metric; `ddsync metrics` lists the names
+    ddsync.yaml:3: schedules.deploys: pauses for 6m: monitors over deployments expect a value every 5m, and see none meanwhile
     ddsync.yaml:3: schedules.hot: pauses for 2h, longer than `metrics.backfill` (55m): what is older than that is never read
     ddsync.yaml:3: schedules.warm: runs more often than once a minute: CloudWatch bills each run, and has one point a minute
     ddsync.yaml:3: schedules.report: runs only when the day of month and the day of week both match

@@ -19,7 +19,7 @@ const HOLE: i64 = 15 * 60;
 /// Seconds of a minute.
 const MINUTE: i64 = 60;
 
-/// Whether discovery says it, once a round and about that moment.
+/// Whether discovery says it, or the job that follows deployments, once a round and about that moment.
 pub(super) fn is_of_discovery(metric: &str) -> bool {
     [
         "mlpipeline.endpoint.status",
@@ -28,6 +28,7 @@ pub(super) fn is_of_discovery(metric: &str) -> bool {
         "mlpipeline.stage.missing",
     ]
     .contains(&metric)
+        || metric.starts_with("mlpipeline.deploy.")
 }
 
 /// Adds drain time, stall minutes, lag and bottleneck.

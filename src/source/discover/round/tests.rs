@@ -57,7 +57,7 @@ fn names(round: &Round<'_>) -> Vec<String> {
 
 #[tokio::test]
 async fn only_new_changed_and_unsettled_endpoints_are_described() {
-    let (aws, settings) = idle().await;
+    let (aws, settings) = Box::pin(idle()).await;
     let mut memory = Memory::default();
     for name in ["Same", "Changed", "Updating", "Restarted", "Destroyed"] {
         memory.remember(name.into(), endpoint(if name == "Updating" { name } else { "InService" }, 10));
@@ -86,7 +86,7 @@ async fn only_new_changed_and_unsettled_endpoints_are_described() {
 
 #[tokio::test]
 async fn a_configuration_made_anew_under_its_old_name_is_read_again() {
-    let (aws, settings) = idle().await;
+    let (aws, settings) = Box::pin(idle()).await;
     let mut memory = Memory::default();
     memory.remember("a".into(), endpoint("InService", 10));
     memory.remember_config("config".into(), sagemaker::EndpointConfig::default());
@@ -100,7 +100,7 @@ async fn a_configuration_made_anew_under_its_old_name_is_read_again() {
 
 #[tokio::test]
 async fn endpoints_that_fail_to_be_described_do_not_stop_the_others() {
-    let (aws, settings) = idle().await;
+    let (aws, settings) = Box::pin(idle()).await;
     let mut memory = Memory::default();
     memory.remember("known".into(), endpoint("InService", 10));
     let mut round = round(&aws, &settings, &["known", "denied", "deleted", "orphan"]);
@@ -139,7 +139,7 @@ async fn endpoints_that_fail_to_be_described_do_not_stop_the_others() {
 
 #[tokio::test]
 async fn a_configuration_that_may_not_be_read_is_asked_for_again_the_next_time() {
-    let (aws, settings) = idle().await;
+    let (aws, settings) = Box::pin(idle()).await;
     let list = || vec![listed("a", "InService", 10)];
     let description = || sagemaker::described_for_tests("a", "config", 10);
     for (class, again) in [(Class::AccessDenied, 1), (Class::NotFound, 0)] {
