@@ -17,8 +17,10 @@ use super::{CommandError, DemoArgs, Outcome, print, summary};
 use crate::agent::jobs::totals::Totals;
 use crate::sim::{Clock, Company, Options, Sim};
 
+mod deployments;
 mod objects;
 
+use deployments::Followed;
 use objects::Applied;
 
 /// Simulated seconds a real second.
@@ -66,13 +68,14 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
         tell(&totals, &sim);
     }
     let provision = objects::apply(&program, &sim, args.json).await?;
-    let shortfalls = shortfalls(&totals, &provision);
+    let deployments = deployments::follow(&program, &sim, args.json).await?;
+    let shortfalls = shortfalls(&totals, &provision, &deployments);
     if args.json {
-        print::json(&Shown { totals, provision });
+        print::json(&Shown { totals, provision, deployment: deployments });
     } else {
         print::line("");
         print::note(
-            "The same with your own account: `ddsync discover`, `ddsync estimate`, `ddsync run`; `ddsync plan`.",
+            "The same with your own account: `ddsync discover`, `ddsync estimate`, `ddsync run`; `ddsync plan`; `ddsync dora`.",
         );
     }
     sim.stop().await;
@@ -84,7 +87,7 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
 
 /// What the demo promises and did not keep. Nothing goes wrong in the pretend company that the daemon does not mend, so
 /// each is a defect of this program.
-fn shortfalls(totals: &Totals, provision: &Applied) -> Vec<String> {
+fn shortfalls(totals: &Totals, provision: &Applied, deployments: &Followed) -> Vec<String> {
     let points = &totals.points;
     let errors: u64 = totals.errors.values().sum();
     let most = totals.errors.iter().max_by_key(|(_, times)| **times).map_or("", |(message, _)| message.as_str());
@@ -99,6 +102,12 @@ fn shortfalls(totals: &Totals, provision: &Applied) -> Vec<String> {
         (provision.created == 0, "nothing was provisioned".to_owned()),
         (provision.drift != 1, format!("{} objects were found changed by hand, and one was", provision.drift)),
         (provision.left > 0, format!("{} changes were left after the last apply", provision.left)),
+        (!deployments.sent, "a deployment did not reach Datadog".to_owned()),
+        (
+            !deployments.marked,
+            "a deployment was not marked as a failure, and a monitor had alerted after it".to_owned(),
+        ),
+        (deployments.recovered_seconds.is_none(), "a rollback put nothing right".to_owned()),
     ];
     checks.into_iter().filter(|(failed, _)| *failed).map(|(_, words)| words).collect()
 }
@@ -122,6 +131,7 @@ struct Shown {
     #[serde(flatten)]
     totals: Totals,
     provision: Applied,
+    deployment: Followed,
 }
 
 /// This program, run in processes of its own, in the company's environment.
@@ -263,7 +273,10 @@ mod tests {
         let points = Fate { collected: 3, accepted: 2, unchanged: 1, ..Fate::default() };
         let good = Totals { points: points.clone(), ..Totals::default() };
         let applied = Applied { created: 1, drift: 1, ..Applied::default() };
+        let followed = Followed { sent: true, marked: true, recovered_seconds: Some(60) };
+        let shortfalls = |totals: &Totals, applied: &Applied| shortfalls(totals, applied, &followed);
         assert_eq!(shortfalls(&good, &applied), [""; 0]);
+        assert_eq!(super::shortfalls(&good, &applied, &Followed::default()).len(), 3);
         let wrong = |points: Fate| shortfalls(&Totals { points, ..Totals::default() }, &applied);
         assert_eq!(
             wrong(Fate { collected: 4, pending: 1, ..points.clone() }),

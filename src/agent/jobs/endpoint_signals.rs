@@ -118,11 +118,11 @@ mod tests {
         assert_eq!(
             told,
             [
-                (SignalKind::EndpointFailed, 1_700, "endpoint `reader` failed: `no\\ncapacity`"),
+                (SignalKind::EndpointFailed, 1_700, r#"endpoint "reader" failed: "no\ncapacity""#),
                 (
                     SignalKind::EndpointRolledBack,
                     1_700,
-                    "endpoint `tagger` goes back to its previous configuration: `no\\ncapacity`"
+                    r#"endpoint "tagger" goes back to its previous configuration: "no\ncapacity""#
                 ),
             ]
         );

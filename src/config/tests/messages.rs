@@ -278,10 +278,10 @@ datadog: {site: datadohq.com, base_url: "http://proxy.example.com/", tags: ["Cos
     ddsync.yaml:1: regions[1]: `us-west-3` stands twice; it is read once
     ddsync.yaml:2: metrics.disable[0]: `mlpipeline.endpoint.backlogg` matches no metric; did you mean `mlpipeline.endpoint.backlog`?
     ddsync.yaml:2: metrics.disable[1]: `nothing.*` matches no metric; `ddsync metrics` lists the names
-    ddsync.yaml:3: schedules.deploys: pauses for 6m: monitors over deployments expect a value every 5m, and see none meanwhile
     ddsync.yaml:3: schedules.hot: pauses for 2h, longer than `metrics.backfill` (55m): what is older than that is never read
     ddsync.yaml:3: schedules.warm: runs more often than once a minute: CloudWatch bills each run, and has one point a minute
     ddsync.yaml:3: schedules.report: runs only when the day of month and the day of week both match
+    ddsync.yaml:3: schedules.deploys: pauses for 6m: monitors over deployments expect a value every 5m, and see none meanwhile
     ddsync.yaml:4: datadog.site: `datadohq.com` is not a site known to this version; did you mean `datadoghq.com`?
     ddsync.yaml:4: datadog.base_url: sends keys over http without encryption; use https outside of tests
     ddsync.yaml:4: datadog.tags[0]: `Cost Center:Docs` becomes the tag `cost_center:docs`

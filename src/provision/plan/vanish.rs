@@ -128,8 +128,8 @@ fn about(identity: &Identity) -> String {
     }
 }
 
-/// A span of time in words, to the minute.
+/// A span of time in words, to the minute that has begun.
 fn span(seconds: i64) -> String {
-    let minutes = u64::try_from(seconds).unwrap_or_default().div_ceil(60);
+    let minutes = u64::try_from(seconds).unwrap_or_default().div_ceil(60).max(1);
     humantime::format_duration(Duration::from_secs(minutes * 60)).to_string()
 }
