@@ -1,5 +1,5 @@
-//! What a poll of everything, a plan of everything and a back-fill of deployments cost, in requests, dollars, time and memory, measured against the
-//! pretend company in a process of its own. `make bench` runs it; it prints `name value unit`, one a line.
+//! What a poll of everything, a plan of everything and a back-fill of deployments cost, in requests, dollars, time and
+//! memory, measured against the pretend company in a process of its own. `make bench` runs it; it prints `name value unit`, one a line.
 //!
 //! Arguments after `cargo bench --bench poll --`:
 //!

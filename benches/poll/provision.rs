@@ -73,14 +73,10 @@ pub(crate) async fn apply(latency: Duration) -> Result<Applied> {
     Ok(Applied { made: first.done.values().sum(), wall: first.wall, calls_cold, calls, steps, writes_again })
 }
 
-/// Parts of a plan, as the measured process calls them: together they are all of it.
-const PARTS: [&str; 3] = ["render", "lint", "compare"];
-
-/// Seconds of processor time from pipelines to a plan that finds nothing to do, with every template that is shipped, those
-/// of its parts, and the peak of the process's memory in MB.
+/// Seconds of processor time from pipelines to a plan that finds nothing to do, with every template that is shipped, and
+/// the peak of the process's memory in MB.
 pub(crate) struct Planned {
     pub(crate) cpu: f64,
-    pub(crate) parts: [f64; PARTS.len()],
     pub(crate) rss: f64,
 }
 
@@ -97,19 +93,12 @@ pub(crate) async fn plan(pipelines: usize) -> Result<Planned> {
     let whole: Report = planner.ask("plan").await?;
     let _: Report = planner.ask("look").await?;
     let cpu = offline(&mut planner, ROUNDS).await?;
-    let mut parts = [0.0; PARTS.len()];
-    for _ in 0..ROUNDS {
-        for (cpu, part) in parts.iter_mut().zip(PARTS) {
-            let report: Report = planner.ask(part).await?;
-            *cpu += report.cpu / f64::from(ROUNDS);
-        }
-    }
     planner.end().await?;
     bench.end().await?;
     if made.undone + whole.steps > 0 {
         return Err(format!("{} steps of an apply were not done: {}", made.undone + whole.steps, made.reason).into());
     }
-    Ok(Planned { cpu, parts, rss: whole.peak })
+    Ok(Planned { cpu, rss: whole.peak })
 }
 
 /// Seconds of processor time from pipelines to a plan that finds nothing to do, without any server.
@@ -165,12 +154,9 @@ pub(crate) async fn print_apply() -> Result<bool> {
 /// Measures and prints; whether what is promised holds.
 pub(crate) async fn print_plan(pipelines: usize) -> Result<bool> {
     heading(&format!("plan {pipelines}"));
-    let Planned { cpu, parts, rss } = plan(pipelines).await?;
+    let Planned { cpu, rss } = plan(pipelines).await?;
     let name = format!("plan.cpu.{pipelines}");
     figure(&name, rounded(cpu), "s");
-    for (part, cpu) in PARTS.iter().zip(parts) {
-        figure(&format!("plan.cpu_{part}.{pipelines}"), rounded(cpu), "s");
-    }
     figure(&format!("plan.rss.{pipelines}"), rounded(rss), "MB");
     Ok(pipelines != PLANNED || promise(&name, cpu, MOST_PROCESSOR_SECONDS))
 }

@@ -9,9 +9,6 @@
 //! | `look` | reads what Datadog has |
 //! | `imagine` | takes it that Datadog has everything, as it is sent |
 //! | `offline` | from pipelines to a plan, over what was last looked at or imagined: no network |
-//! | `render` | the first part of that: from templates and pipelines to objects |
-//! | `lint` | the second: looks for what is wrong with those |
-//! | `compare` | the third: from those to a plan |
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -24,9 +21,8 @@ use ddsync::config::Settings;
 use ddsync::model::pipeline::Pipeline;
 use ddsync::model::resource::Resource;
 use ddsync::provision::apply::{self, Inputs, OnError, Prepared, Session, Wanting, execute, look, prepare};
-use ddsync::provision::desired::desired;
-use ddsync::provision::lint::{Level, Metrics, lint};
-use ddsync::provision::object::{Desired, Identity, Kind, Live, World, resolve};
+use ddsync::provision::lint::Metrics;
+use ddsync::provision::object::{Identity, Kind, Live, World, resolve};
 use ddsync::provision::plan::{self, Action, Plan, Step};
 use ddsync::provision::template::Templates;
 use serde::{Deserialize, Serialize};
@@ -74,8 +70,8 @@ pub(crate) async fn serve(count: usize, chosen: bool) -> Result<()> {
     let (pipelines, resources) = pipelines(&settings, count);
     let client = Client::new(&settings.datadog)?;
     let cache = Path::new(config).with_file_name("dashboards.json");
-    let (objects, world) = (Vec::new(), World::default());
-    let mut planner = Planner { settings, metrics, pipelines, resources, client, cache, objects, world };
+    let world = World::default();
+    let mut planner = Planner { settings, metrics, pipelines, resources, client, cache, world };
     // Nothing else runs while the next word is waited for.
     for word in std::io::stdin().lines() {
         let (started, cpu) = (Instant::now(), machine::cpu()?);
@@ -94,8 +90,6 @@ struct Planner {
     client: Client,
     /// Bodies of dashboards from word to word, as from run to run.
     cache: PathBuf,
-    /// What was last rendered.
-    objects: Vec<Desired>,
     /// What was last looked at or imagined.
     world: World,
 }
@@ -126,21 +120,6 @@ impl Planner {
                 Ok(Report::default())
             }
             "offline" => Ok(of_plan(&self.offline(&self.world)?)),
-            "render" => {
-                let Self { settings, pipelines, resources, .. } = self;
-                let templates = Templates::load(&settings.templates)?;
-                self.objects = desired(&templates, pipelines, resources, settings)?.objects;
-                Ok(Report::default())
-            }
-            "lint" => {
-                let errors =
-                    lint(&self.objects, &self.metrics).iter().filter(|found| found.level == Level::Error).count();
-                if errors > 0 {
-                    return Err(format!("{errors} errors in what is shipped").into());
-                }
-                Ok(Report::default())
-            }
-            "compare" => Ok(of_plan(&plan::plan(&self.objects, &self.world, &self.options())?)),
             _ => Err(format!("no such word: {word}").into()),
         }
     }

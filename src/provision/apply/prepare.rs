@@ -73,19 +73,16 @@ pub enum PrepareError {
 pub async fn prepare(session: &Session<'_>, inputs: Inputs<'_>) -> Result<Prepared, PrepareError> {
     let Inputs { settings, pipelines, resources, metrics, cache, mut options } = inputs;
     let templates = Templates::load(&settings.templates).map_err(PrepareError::Templates)?;
-    let planned = |world: &World, options: &plan::Options| {
-        let wanting = Wanting { templates: &templates, settings, pipelines, resources, metrics };
-        wanting.plan(world, options)
-    };
+    let wanting = Wanting { templates: &templates, settings, pipelines, resources, metrics };
     let world = look(session, &options.namespace, cache).await?;
     if let Some(skew) = session.client.skew().filter(|skew| session.client.skew_holds() && skew.is_too_far()) {
         // A clock that is wrong would end every time of grace, or none.
         options.now -= skew.ahead.num_seconds();
     }
-    let mut plan = planned(&world, &options)?;
+    let mut plan = wanting.plan(&world, &options)?;
     options.undeletable = held(session, &plan).await?;
     if !options.undeletable.is_empty() {
-        plan = planned(&world, &options)?;
+        plan = wanting.plan(&world, &options)?;
     }
     plan.findings.extend(unknown_handles(session, &settings.routes).await);
     plan.findings.extend(lateness(session, Delays::of(settings)).await);
