@@ -42,6 +42,8 @@ pub struct StoredLedger {
     index: Option<Index>,
     /// What each object held when it was last loaded or saved; nothing for one that has to be written anew.
     stored: BTreeMap<Part, Option<Digest>>,
+    /// Whether nothing has changed since the last save, so that no part need be written down to be compared.
+    saved: bool,
     set_aside: Vec<SetAside>,
 }
 
@@ -120,12 +122,16 @@ impl StoredLedger {
 
     /// Takes a fact in; [`Self::save`] makes it last. Whether anything changed.
     pub fn observe(&mut self, fact: Fact) -> bool {
-        self.ledger.observe(fact)
+        let changed = self.ledger.observe(fact);
+        self.saved &= !changed;
+        changed
     }
 
     /// Forgets the months that are over since more than [`KEPT_DAYS`]. Whether anything changed.
     pub fn prune(&mut self, now: DateTime<Utc>) -> bool {
-        self.ledger.prune(kept_since(now))
+        let changed = self.ledger.prune(kept_since(now));
+        self.saved &= !changed;
+        changed
     }
 
     /// Writes the parts that have changed, and says how many. After an error the parts that were not written are
@@ -134,6 +140,9 @@ impl StoredLedger {
     /// # Errors
     /// As for [`Store::save`] and [`Store::load`].
     pub async fn save(&mut self, store: &Store) -> Result<usize, StateError> {
+        if self.saved {
+            return Ok(0);
+        }
         // A part that nobody has loaded may be there all the same, when the index was lost.
         while let Some(unseen) = self.unseen() {
             self.take_in(store, unseen).await?;
@@ -161,6 +170,7 @@ impl StoredLedger {
                 written += 1;
             }
         }
+        self.saved = true;
         Ok(written)
     }
 

@@ -51,7 +51,7 @@ impl<'a> Known<'a> {
 
     /// Runs of a workflow that had not ended when they were last looked at: id and `created_at`.
     pub(super) fn unfinished(&self, repository: &str, file: &str) -> Vec<(u64, i64)> {
-        let ours = |of: &str, path: &str| of == repository && path.rsplit('/').next() == Some(file);
+        let ours = |of: &str, path: &str| of.eq_ignore_ascii_case(repository) && path.rsplit('/').next() == Some(file);
         let runs = self.ledger.runs.values().filter(|run| run.state == RunState::Pending);
         let runs = runs.filter(|run| ours(&run.repository, &run.workflow)).map(|run| (run.id, run.created_at));
         let running =

@@ -324,7 +324,7 @@ impl<'a> Round<'a> {
 
     fn place(&self, ledger: &Ledger, question: &Question) -> Option<(&'a Repository, &'a Workflow)> {
         let settings: &'a GitHub = self.settings;
-        let repository = settings.repositories.iter().find(|it| it.name == question.repository)?;
+        let repository = settings.repositories.iter().find(|it| it.name.eq_ignore_ascii_case(&question.repository))?;
         let origin = &ledger.entries.get(&question.id)?.deployment.as_ref()?.origin;
         let file = origin.workflow.rsplit('/').next().unwrap_or_default();
         let workflow = repository.workflows.iter().find(|workflow| workflow.file == file);

@@ -152,13 +152,14 @@ impl<'a> Reader<'a> {
         if let Some(call) = of.run.display_title.as_deref().and_then(|title| of.workflow.run_name.read(title)) {
             return Ok(Some((Attribution::Title, vec![call])));
         }
+        // Of several jobs one may wait, or not be told yet, while another has begun: all of them are known at the end.
+        if !is_over(of.run) {
+            return Ok(None);
+        }
         let newest_first = attempts.values().rev().flatten();
         if let Some(calls) = newest_first.map(|jobs| attribution::by_jobs(of.workflow, jobs)).find(|it| !it.is_empty())
         {
             return Ok(Some((Attribution::JobName, calls)));
-        }
-        if !is_over(of.run) {
-            return Ok(None);
         }
         let recorded = self.recorded(of).await?;
         let calls: Vec<Call> = recorded.iter().filter_map(|it| attribution::by_deployment(of.workflow, it)).collect();
@@ -182,7 +183,9 @@ impl<'a> Reader<'a> {
             let listed = github.deployments(None, since).await?;
             let mut by_run: HashMap<u64, Vec<github::Deployment>> = HashMap::new();
             for deployment in listed.items {
-                if attribution::by_deployment(of.workflow, &deployment).is_none() {
+                // Whoever asks next may be of another workflow.
+                let mut workflows = of.repository.workflows.iter();
+                if !workflows.any(|workflow| attribution::by_deployment(workflow, &deployment).is_some()) {
                     continue;
                 }
                 let statuses = github.deployment_statuses(deployment.id).await?;
@@ -335,7 +338,7 @@ fn again(known: &Deployment, of: Of<'_>, attempts: &Attempts) -> Deployment {
         action: known.action,
         environment: known.unit.environment.clone(),
         yaml: (!yaml.is_empty()).then(|| yaml.clone()),
-        pipeline: yaml.is_empty().then(|| known.unit.pipeline.clone()),
+        pipeline: Some(known.unit.pipeline.clone()),
         branch: None,
         version: None,
     };

@@ -178,6 +178,10 @@ fn watermarks_leave_room_for_runs_again() {
     assert_eq!(marks.from("a/b", "other.yml", day(-90)), day(-90));
     marks.set_back(day(-60));
     assert_eq!(marks.from("a/b", "c.yml", day(-90)), day(-60));
+    marks.advance("a/b", "c.yml", day(-30), day(1));
+    assert_eq!(marks.from("a/b", "c.yml", day(-90)), day(-60), "a narrow look leaves the rest to the next one");
+    marks.advance("a/b", "c.yml", day(-60), day(1));
+    assert_eq!(marks.from("a/b", "c.yml", day(-90)), day(-29));
     let text = serde_json::to_string(&marks).unwrap();
     assert_eq!(serde_json::from_str::<Watermarks>(&text).unwrap(), marks);
 }

@@ -33,11 +33,14 @@ impl Watermarks {
         }
     }
 
-    /// All runs of a workflow that were created since `since` were known at `now`.
+    /// All runs of a workflow that were created since `since` were known at `now`. A narrower look than the next one has to
+    /// be leaves what it did not see to that.
     pub(super) fn advance(&mut self, repository: &str, workflow: &str, since: DateTime<Utc>, now: DateTime<Utc>) {
         let new = Watermark { since, looked_at: now };
         let mark = self.workflows.entry(name(repository, workflow)).or_insert(new);
-        *mark = Watermark { since: mark.since.min(since), looked_at: now };
+        let whole = since <= mark.since || since <= mark.looked_at - TimeDelta::days(RERUN_DAYS);
+        let looked_at = if whole { now } else { mark.looked_at };
+        *mark = Watermark { since: mark.since.min(since), looked_at };
     }
 
     /// Lists again what was created at `since` or later: a part of the ledger was lost.
