@@ -11,6 +11,7 @@
 //! let delivery = following.deliver(&store, To { .. }).await?;
 //! ```
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +20,7 @@ use crate::client::github::Cache;
 use crate::client::{datadog, github};
 use crate::clock::Clock;
 use crate::config::settings::GitHub;
-use crate::model::dora::{Fact, Ledger, Rules};
+use crate::model::dora::{DeploymentId, Fact, Ledger, Rules};
 use crate::sink::dora::{Delivery, Request, deliver};
 use crate::source::deploys::{Progress, Round, Summary, Watermarks};
 use crate::state::ledger::{ANSWERS, KEPT_DAYS, SetAside, WATERMARKS};
@@ -35,6 +36,8 @@ pub struct Following {
     watermarks: Watermarks,
     answers: Cache,
     set_aside: Vec<SetAside>,
+    /// What Datadog has refused since the process began.
+    refused: BTreeSet<DeploymentId>,
 }
 
 /// Whom to ask, and how far.
@@ -111,7 +114,7 @@ impl Following {
             // At once: the next save of the ledger is the last that anybody hears of what is corrupt.
             store.save(&WATERMARKS, &watermarks).await?;
         }
-        Ok(Self { stored, watermarks, answers: answers.data.unwrap_or_default(), set_aside })
+        Ok(Self { stored, watermarks, answers: answers.data.unwrap_or_default(), set_aside, refused: BTreeSet::new() })
     }
 
     /// What is known.
@@ -143,7 +146,7 @@ impl Following {
     /// # Errors
     /// As for [`StoredLedger::save`]. What was not saved is, by the next call.
     pub async fn observe(&mut self, store: &Store, facts: Vec<Fact>) -> Result<usize, StateError> {
-        let news = facts.into_iter().filter(|fact| self.stored.observe(fact.clone())).count();
+        let news = facts.into_iter().map(|fact| self.stored.observe(fact)).filter(|new| *new).count();
         self.stored.save(store).await?;
         Ok(news)
     }
@@ -208,8 +211,10 @@ impl Following {
         let To { datadog, clock, rules, tags, most, deadline } = to;
         let ledger = self.ledger();
         let judged = ledger.judge(rules);
-        let request = Request { ledger, judged: &judged, rules, tags, most, deadline };
+        let refused = &self.refused;
+        let request = Request { ledger, judged: &judged, rules, tags, most, refused, deadline };
         let delivery = deliver(datadog, clock, request).await;
+        self.refused.extend(delivery.refused.iter().map(|(id, _)| id.clone()));
         self.observe(store, delivery.facts.clone()).await?;
         Ok(delivery)
     }
@@ -220,7 +225,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::config::settings::StateLocation;
-    use crate::model::dora::{DeploymentId, Verdict, Word};
+    use crate::model::dora::{Verdict, Word};
 
     fn now() -> DateTime<Utc> {
         "2026-11-20T12:00:00Z".parse().unwrap()

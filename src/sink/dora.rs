@@ -6,9 +6,9 @@
 //! |---|---|---|---|
 //! | an `up` that reached the environment | yes | yes | yes |
 //! | an `up` that failed | when it counts, see [`crate::model::dora::Standing`] | yes: it may be half applied | `result:failed` |
-//! | an `up` that was cancelled | when a person says that it failed | no | `result:cancelled` |
+//! | an `up` that was cancelled | when a person says that it failed | likewise | `result:cancelled` |
 //! | a `destroy` that succeeded | no: its product knows deployments only | yes | `result:destroyed` |
-//! | a `preview`, and what has not ended | no | no | no |
+//! | a `preview`, a `destroy` that did not succeed, and what has not ended | no | no | no |
 //!
 //! [`deliver()`] asks what Datadog has before it sends, since nothing is told of an id that is sent twice, and returns what
 //! Datadog said yes to as [`crate::model::dora::Fact::Life`]: save those. When they are lost, or an answer was, the next

@@ -73,12 +73,17 @@ impl Place {
 
     /// One delivery that is killed before it is saved.
     async fn deliver(&self) -> Delivery {
+        self.deliver_at_most(1_000, &BTreeSet::new()).await
+    }
+
+    async fn deliver_at_most(&self, most: usize, refused: &BTreeSet<DeploymentId>) -> Delivery {
         let request = Request {
             ledger: &self.ledger,
             judged: &self.ledger.judge(&self.rules),
             rules: &self.rules,
             tags: &self.settings.tags,
-            most: 1_000,
+            most,
+            refused,
             deadline: Duration::from_secs(20),
         };
         deliver(&self.client(), &self.clock, request).await
@@ -309,6 +314,21 @@ async fn a_page_in_the_place_of_datadog_gets_nothing_and_is_named() {
     assert_eq!(place.content(), week_at_datadog());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_twice_is_listed_twice() {
+    let place = Place::open().await;
+    let (begin, end) = (place.now - 3_600, place.now - 3_000);
+    let attributes = json!({"id": id(1), "service": "lease", "started_at": begin, "finished_at": end});
+    for _ in 0..2 {
+        place.client().send_deployment(&json!({"data": {"attributes": attributes}})).await.expect("a yes");
+    }
+    let listed = place.client().list_deployments(begin - 60, end + 60).await.expect("a list");
+    assert_eq!(listed.len(), 2);
+    let judged = place.ledger.judge(&place.rules);
+    let found = compare(&place.client(), &place.ledger, &judged, begin, end).await.expect("a list");
+    assert_eq!(found.unexpected, [DeploymentId::from_text(&id(1))]);
+}
+
 /// What Datadog refuses costs itself alone: here a name that makes no service.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_refused_costs_itself_alone() {
@@ -317,8 +337,17 @@ async fn one_that_is_refused_costs_itself_alone() {
     // An end before its begin cannot come from GitHub; a clock there may be wrong all the same.
     all.push(up(8, 8, 1_000));
     place.know(all);
+    let one = |refused| place.deliver_at_most(1, refused);
+    let (new, known) = (BTreeSet::new(), BTreeSet::from([DeploymentId::from_text(&id(8))]));
+    let (first, second) = (one(&new).await, one(&known).await);
+    assert_eq!((first.sent, first.refused.len(), first.pending), (0, 1, 4), "the oldest is the one that is refused");
+    assert_eq!(
+        (second.sent, second.refused.len(), second.pending),
+        (1, 0, 4),
+        "once that is known, it is in nobody's way"
+    );
     let delivery = place.deliver_and_save().await;
-    assert_eq!((delivery.sent, delivery.refused.len()), (4, 1), "{delivery:?}");
+    assert_eq!((delivery.sent + delivery.found, delivery.refused.len()), (4, 1), "{delivery:?}");
     assert_eq!(delivery.refused[0].0, DeploymentId::from_text(&id(8)));
     assert!(delivery.refused[0].1.contains("started_at"), "{delivery:?}");
 }

@@ -62,6 +62,14 @@ pub struct Origin {
     pub branch: Option<String>,
 }
 
+impl Origin {
+    /// The address of the repository's page; none when that of the run is of another form.
+    #[must_use]
+    pub fn repository_url(&self) -> Option<&str> {
+        Some(self.url.rsplit_once("/actions/runs/")?.0)
+    }
+}
+
 /// How a run's inputs were found, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -201,7 +209,7 @@ pub struct Life {
     /// What Datadog was last told to have put it right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedied: Option<Remedied>,
-    /// First posted as an event.
+    /// Last posted as an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub posted: Option<i64>,
 }

@@ -266,7 +266,7 @@ fn join_life(known: &mut Life, new: &Life) -> bool {
     changed |= raise(&mut known.sent, new.sent);
     changed |= raise(&mut known.marked, new.marked);
     changed |= raise(&mut known.remedied, new.remedied.clone());
-    changed |= first(&mut known.posted, new.posted);
+    changed |= raise(&mut known.posted, new.posted);
     changed | raise(&mut known.unmarked, new.unmarked)
 }
 

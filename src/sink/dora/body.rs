@@ -80,7 +80,7 @@ fn custom_tags(deployment: &Deployment, everywhere: &[String]) -> Vec<String> {
 /// Datadog takes a whole commit and the address of its repository, or neither.
 fn git(deployment: &Deployment) -> Option<Value> {
     let sha = deployment.commit.sha().filter(|sha| sha.len() == 40 && sha.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    let (repository, _) = deployment.origin.url.split_once("/actions/")?;
+    let repository = deployment.origin.repository_url()?;
     let legal = |c: char| c.is_ascii_graphic() && !"<>\"'`\\".contains(c);
     let is_address = repository.starts_with("https://") || repository.starts_with("http://");
     (is_address && repository.chars().all(legal))

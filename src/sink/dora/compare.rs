@@ -51,11 +51,12 @@ pub async fn compare(
 pub(super) fn differences(ledger: &Ledger, judged: &[Judged<'_>], items: &[Value], from: i64, to: i64) -> Differences {
     let mut there: BTreeMap<DeploymentId, Vec<Listed>> = BTreeMap::new();
     let mut differences = Differences::default();
+    let mut foreign = Vec::new();
     for listed in items.iter().filter_map(listed) {
         if listed.id.as_str().starts_with(OURS) {
             there.entry(listed.id.clone()).or_default().push(listed);
         } else {
-            differences.foreign += 1;
+            foreign.push(listed);
         }
     }
     let counted: BTreeSet<&DeploymentId> = judged.iter().filter(|it| counts(it)).map(|it| &it.id).collect();
@@ -69,7 +70,11 @@ pub(super) fn differences(ledger: &Ledger, judged: &[Judged<'_>], items: &[Value
             Some(_) => differences.repeated.push(id.clone()),
         }
     }
-    differences.unexpected = there.into_keys().filter(|id| !counted.contains(id)).collect();
+    // More was asked for than these instants, see above.
+    let inside = |listed: &Listed| (from..=to).contains(&listed.finished_at);
+    differences.foreign = foreign.iter().filter(|listed| inside(listed)).count();
+    let unexpected = there.into_iter().filter(|(id, there)| !counted.contains(id) && there.iter().any(inside));
+    differences.unexpected = unexpected.map(|(id, _)| id).collect();
     for list in [&mut differences.missing, &mut differences.repeated, &mut differences.moved] {
         list.sort_unstable();
     }

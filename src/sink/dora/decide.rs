@@ -50,6 +50,11 @@ impl<'a> Lives<'a> {
         }
     }
 
+    /// As if nothing had been done about it in this delivery.
+    pub(super) fn forget(&mut self, id: &DeploymentId) {
+        self.changed.remove(id);
+    }
+
     fn change(&mut self, id: &DeploymentId) -> &mut Life {
         let kept = self.ledger.entries.get(id);
         self.changed.entry(id.clone()).or_insert_with(|| kept.map_or(&UNTOUCHED, |entry| &entry.life).clone())
@@ -135,7 +140,9 @@ pub(super) fn unposted<'j, 'a>(judged: &'j [Judged<'a>], lives: &Lives<'_>, now:
             Standing::Cancelled | Standing::Pending | Standing::Preview => false,
         };
         let young = judged.finished_at().is_some_and(|at| (now - marker::MAX_AGE..=now).contains(&at));
-        touched && young && lives.of(&judged.id).posted.is_none()
+        // A re-run may end otherwise than what was posted.
+        let news = lives.of(&judged.id).posted.is_none_or(|at| Some(at) < judged.finished_at());
+        touched && young && news
     };
     judged.iter().filter(wanted).collect()
 }

@@ -32,6 +32,8 @@ pub struct Request<'a> {
     pub tags: &'a [String],
     /// Deployments sent by this delivery at most, so that the caller can save in between.
     pub most: usize,
+    /// What Datadog has refused before: tried after all others, so that it is in nobody's way.
+    pub refused: &'a BTreeSet<DeploymentId>,
     /// When to leave the rest to the next delivery.
     pub deadline: Duration,
 }
@@ -134,6 +136,7 @@ impl<'a> Work<'a> {
     /// Sends the deployments that Datadog does not have, and returns those that it had.
     async fn send(&mut self) -> BTreeSet<DeploymentId> {
         let mut open = unsent(self.judged, &self.lives);
+        open.sort_by_key(|judged| self.request.refused.contains(&judged.id));
         self.delivery.pending += open.len().saturating_sub(self.request.most);
         open.truncate(self.request.most);
         let Some((from, to)) = span(&open) else { return BTreeSet::new() };
@@ -203,6 +206,9 @@ impl<'a> Work<'a> {
                     Mark::Failed(_) => self.delivery.marked += 1,
                     Mark::Sound => self.delivery.unmarked += 1,
                 }
+            } else if unsure.contains(id) {
+                // The next delivery has to find it again, or what was said of it before would stay.
+                self.lives.forget(id);
             }
         }
     }
@@ -224,7 +230,7 @@ impl<'a> Work<'a> {
         };
         let there = marker::own_tags(&there);
         let (found, missing): (Vec<&Judged<'_>>, Vec<_>) =
-            open.into_iter().partition(|judged| there.contains(&*marker::own_tag(&judged.id)));
+            open.into_iter().partition(|judged| there.contains(&*marker::own_tag(judged)));
         for judged in found {
             self.lives.posted(&judged.id, now);
         }

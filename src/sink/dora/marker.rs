@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::model::dora::{Action, DeploymentId, Judged, Outcome};
+use crate::model::dora::{Action, Judged, Outcome};
 use crate::model::tag::{normalize_value, tag};
 use crate::sink::dora::body::times;
 
@@ -27,11 +27,11 @@ const MAX_TITLE: usize = 100;
 /// How a deployment ended, as the tag `result` says it; `None` for what changes nothing and what has not ended.
 pub(super) fn result(judged: &Judged<'_>) -> Option<&'static str> {
     match (judged.deployment.action, judged.outcome) {
-        (Action::Preview, _) | (_, Outcome::Pending) => None,
         (Action::Up, Outcome::Reached { .. }) => Some("succeeded"),
         (Action::Destroy, Outcome::Reached { .. }) => Some("destroyed"),
-        (_, Outcome::Failed { .. }) => Some("failed"),
-        (_, Outcome::Cancelled { .. }) => Some("cancelled"),
+        (Action::Up, Outcome::Failed { .. }) => Some("failed"),
+        (Action::Up, Outcome::Cancelled { .. }) => Some("cancelled"),
+        (Action::Preview | Action::Destroy, _) | (_, Outcome::Pending) => None,
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn event(judged: &Judged<'_>, everywhere: &[String]) -> Value {
         _ => (format!("{} failed to deploy to {}", unit.pipeline, unit.environment), "error"),
     };
     let mut tags = unit_tags(judged, deployment.team.as_deref());
-    tags.extend([QUERY.to_owned(), tag("result", result), own_tag(&judged.id)]);
+    tags.extend([QUERY.to_owned(), tag("result", result), own_tag(judged)]);
     tags.extend(everywhere.iter().cloned());
     json!({
         "title": title.chars().take(MAX_TITLE).collect::<String>(),
@@ -81,8 +81,8 @@ fn text(judged: &Judged<'_>) -> String {
     let from = origin.branch.as_deref().map(|branch| format!(" from {}", normalize_value(branch)));
     if let Some(sha) = deployment.commit.sha().map(normalize_value) {
         let short: String = sha.chars().take(12).collect();
-        let repository = origin.url.split_once("/actions/").map(|(repository, _)| repository);
-        let commit = link(&format!("Commit {short}"), &format!("{}/commit/{sha}", repository.unwrap_or_default()));
+        let repository = origin.repository_url().unwrap_or_default();
+        let commit = link(&format!("Commit {short}"), &format!("{repository}/commit/{sha}"));
         lines.push(format!("{commit}{}", from.unwrap_or_default()));
     }
     format!("%%% \n{}\n %%%", lines.join("\n\n"))
@@ -95,9 +95,11 @@ fn link(words: &str, url: &str) -> String {
     if is_address && url.chars().all(legal) { format!("[{words}]({url})") } else { words.to_owned() }
 }
 
-/// The tag that only the event of this deployment has. A digest: in a tag, two ids could look alike.
-pub(super) fn own_tag(id: &DeploymentId) -> String {
-    let digest = Sha256::digest(id.as_str().as_bytes());
+/// The tag that only the event of this deployment has, and of this end: a re-run may end otherwise. A digest: in a tag, two
+/// ids could look alike.
+pub(super) fn own_tag(judged: &Judged<'_>) -> String {
+    let written = format!("{} {}", judged.finished_at().unwrap_or_default(), judged.id.as_str());
+    let digest = Sha256::digest(written.as_bytes());
     let digest = digest.iter().take(8).fold(0_u64, |digest, byte| (digest << 8) | u64::from(*byte));
     format!("deployment:{digest:016x}")
 }

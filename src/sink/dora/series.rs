@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::FixedOffset;
 
 use crate::model::catalogue::DeployMetric;
-use crate::model::dora::{Judged, Metrics, Outcome, Standing, UnitKey, Window, metrics};
+use crate::model::dora::{Judged, Metrics, Outcome, Standing, UnitKey, Verdict, Window, metrics};
 use crate::model::series::{Kind, Point, Series, sorted};
 use crate::model::tag::tag;
 use crate::sink::dora::marker::{result, unit_tags};
@@ -84,7 +84,8 @@ fn gauges(unit: &[&Judged<'_>], zone: FixedOffset, now: i64) -> Vec<Series> {
     if destroyed.map(|judged| judged.finished_at()).max() < Some(last.finished_at())
         && let Some(finished_at) = last.finished_at()
     {
-        let failed = last.standing == Standing::FailedUp || (last.failure && last.recovery.is_none());
+        let excused = last.word.is_some_and(|word| word.verdict == Verdict::Ok);
+        let failed = (last.standing == Standing::FailedUp && !excused) || (last.failure && last.recovery.is_none());
         all.push(gauge(DeployMetric::LastAge, &tags, number(now.saturating_sub(finished_at).max(0))));
         all.push(gauge(DeployMetric::LastFailed, &tags, f64::from(u8::from(failed))));
     }

@@ -382,7 +382,6 @@ fn counts_stand_at_the_second_of_the_end_and_two_in_one_second_are_two() {
             "count result:cancelled at 20 = 1",
             "count result:destroyed at 40 = 1",
             "count result:failed at 10 = 1",
-            "count result:failed at 60 = 1",
             "count result:succeeded at 0 = 1",
             "count result:succeeded at 0 = 2",
         ]
@@ -404,7 +403,14 @@ fn the_newest_deployment_has_an_age_and_says_whether_it_failed() {
     assert_eq!(last(vec![good.clone()]), (Some(86_400.0), Some(0.0)));
     assert_eq!(last(vec![good.clone(), bad.clone()]), (Some(82_800.0), Some(1.0)));
     assert_eq!(last(vec![good, bad.clone(), up(4, 4, T0 + 2 * HOUR)]), (Some(79_200.0), Some(0.0)));
-    assert_eq!(last(vec![bad, destroy]), (None, None), "nothing is deployed any more");
+    assert_eq!(last(vec![bad.clone(), destroy]), (None, None), "nothing is deployed any more");
+
+    let mut excused = ledger([bad.clone()]);
+    let word = Word { at: T0 + DAY, verdict: Verdict::Ok, because: "a flake".into(), by: None };
+    excused.observe(Fact::Word { id: bad.id(), word });
+    let all = series(&excused.judge(&Rules::default()), utc(), T0 + DAY);
+    let failed = all.iter().find(|it| &*it.name == "mlpipeline.deploy.last_failed").map(|it| it.points[0].value);
+    assert_eq!(failed, Some(0.0), "a person says that it is no failure");
 }
 
 #[test]
@@ -436,4 +442,38 @@ fn a_list_that_differs_from_the_ledger_is_told_apart_by_how_it_does() {
         foreign: 1,
     };
     assert_eq!(found, expected);
+    let later = differences(&ledger, &ledger.judge(&Rules::default()), &listed, T0 + HOUR, T0 + DAY);
+    assert_eq!((later.unexpected, later.foreign), (vec![], 0), "what ended before is not asked about");
+}
+
+#[test]
+fn a_run_again_that_ends_otherwise_gets_a_marker_of_its_own() {
+    let failed = ended(up(1, 1, T0), AttemptState::Failed);
+    let again = but(failed.clone(), |it| {
+        let attempt =
+            Attempt { state: AttemptState::Succeeded, finished_at: Some(T0 + HOUR), ..it.attempts[&1].clone() };
+        it.attempts.insert(2, attempt);
+    });
+    let mut ledger = ledger([failed]);
+    let life = Life { posted: Some(T0 + 60), ..Life::default() };
+    ledger.observe(Fact::Life { id: again.id(), life });
+    let open = |ledger: &Ledger| runs(&unposted(&ledger.judge(&Rules::default()), &Lives::new(ledger), T0 + 2 * HOUR));
+    assert_eq!(open(&ledger), [0; 0]);
+    ledger.observe(Fact::Deployment(again.clone()));
+    assert_eq!(open(&ledger), [1]);
+    ledger.observe(Fact::Life { id: again.id(), life: Life { posted: Some(T0 + HOUR), ..Life::default() } });
+    assert_eq!(open(&ledger), [0; 0]);
+}
+
+#[test]
+fn a_repository_that_is_called_actions_keeps_its_address() {
+    let mut origin = up(7, 1, T0).origin;
+    for (url, expected) in [
+        ("https://github.com/acme/actions/actions/runs/7", Some("https://github.com/acme/actions")),
+        ("https://github.com/actions/runner/actions/runs/7", Some("https://github.com/actions/runner")),
+        ("https://github.com/acme/ml", None),
+    ] {
+        origin.url = url.into();
+        assert_eq!(origin.repository_url(), expected);
+    }
 }

@@ -104,9 +104,12 @@ async fn what_is_deployed_is_in_datadog_soon_and_what_went_bad_is_marked() {
     assert_eq!(remediation["type"], "rollback");
     assert!(remediation["id"].as_str().expect("an id").contains(&back.id.to_string()), "{remediation}");
 
-    let titles: Vec<Value> =
-        markers(sim).iter().map(|event| event["attributes"]["attributes"]["title"].clone()).collect();
-    assert_eq!(titles.iter().filter(|title| **title == "lease deployed to data_prod").count(), 3, "{titles:?}");
+    let told = || {
+        let markers = markers(sim);
+        let titles = markers.iter().map(|event| event["attributes"]["attributes"]["title"].clone());
+        titles.filter(|title| *title == "lease deployed to data_prod").count()
+    };
+    wait_for("a deployment has no marker", async || told() == 3).await;
     let gauge = |name: &str, tags: &[&str]| {
         let ledger = sim.ledger();
         let found = ledger.series.iter().find(|(series, _)| {
