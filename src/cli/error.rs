@@ -52,6 +52,12 @@ pub enum CommandError {
     /// The command line asks for what is not there.
     #[error("{0}")]
     Usage(String),
+    /// It is about deployments, and nobody said whose.
+    #[error(
+        "no repository is followed: name them in the configuration, `github: {{repositories: [{{repo: \
+         example/ml-pipelines, workflows: [deploy.yml]}}]}}`"
+    )]
+    NoRepository,
     /// Anything else, in words.
     #[error("{0}")]
     Failed(String),
@@ -65,6 +71,7 @@ impl CommandError {
             Self::Configuration(_)
             | Self::Clock(_)
             | Self::Usage(_)
+            | Self::NoRepository
             | Self::Prepare(PrepareError::Templates(_) | PrepareError::Lint(_)) => 2,
             Self::State(_)
             | Self::Datadog(_)

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::session::Session;
-use super::{OnceArgs, Only, Outcome, print, summary};
+use super::{CommandError, OnceArgs, Only, Outcome, print, summary};
 use crate::agent::jobs::Jobs;
 use crate::agent::{Failure, Job, JobKind};
 
@@ -14,6 +14,9 @@ pub(super) async fn run(args: &OnceArgs, verbose: u8) -> Outcome {
     let session = Session::open(&args.config.config, verbose)?;
     let jobs = Box::pin(session.jobs(None)).await?;
     let spinner = print::spinner("reading");
+    if args.only.contains(&Only::Dora) && session.settings.github.is_none() {
+        return Err(CommandError::NoRepository);
+    }
     let wanted = |part| args.only.is_empty() || args.only.contains(&part);
     let (metrics, dora) = (wanted(Only::Metrics), wanted(Only::Dora));
     // Discovery comes first: what is read depends on it, and endpoints speak against deployments.

@@ -152,6 +152,7 @@ async fn what_stands_in_the_way_is_said_with_what_to_change() {
     let (before, _) = scene.config.split_once("github:").expect("a section");
     scene.config = format!("{before}state: {}\n", Value::from(&*scene.path("state").to_string_lossy()));
     tell("no repositories", &scene.run(&WEEKS).await);
+    tell("nor in one pass", &scene.run(&["once", "--only", "dora"]).await);
     insta::assert_snapshot!("in_the_way", screens.join("\n"));
     assert!(scene.sim.deployments().is_empty());
 }

@@ -9,6 +9,7 @@ mod since;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -97,9 +98,7 @@ pub(super) async fn run(args: &BackfillArgs, verbose: u8) -> Outcome {
     let (now, zone) = (session.clock.now(), settings.dora.zone);
     let since = args.since.instant(zone, now)?;
     let Some(repositories) = &settings.github else {
-        let words = "no repository is followed: name them in the configuration, `github: {repositories: [{repo: \
-                     example/ml-pipelines, workflows: [deploy.yml]}]}`";
-        return Err(CommandError::Usage(words.to_owned()));
+        return Err(CommandError::NoRepository);
     };
     let datadog = datadog::Client::new(&settings.datadog)?.with_clock(session.clock);
     if !args.dry_run && !datadog.has_app_key() {
@@ -250,7 +249,9 @@ impl Work<'_> {
             };
             let one = self.following.deliver(self.store, to).await?;
             let went_on = one.sent + one.found + one.marked + one.unmarked + one.posted > 0;
+            let refused: BTreeMap<_, _> = all.refused.into_iter().chain(one.refused).collect();
             all = Delivery {
+                refused: refused.into_iter().collect(),
                 sent: all.sent + one.sent,
                 found: all.found + one.found,
                 marked: all.marked + one.marked,

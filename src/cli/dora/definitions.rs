@@ -22,7 +22,10 @@ pub(super) fn definitions(rules: &Rules) -> Vec<Definition> {
         define("failed up", failed_up(rules)),
         define(
             "cancelled",
-            &format!("recorded, and does not count; after {} it has timed out, and failed", span(rules.job_timeout)),
+            &format!(
+                "recorded, and does not count, unless a person says that it failed; after {} it has timed out, and failed",
+                span(rules.job_timeout)
+            ),
         ),
         define("deployment frequency", "deployments; a week: 7 x deployments / days of the window"),
         define(
@@ -65,7 +68,7 @@ fn failure_rate(rules: &Rules) -> &'static str {
     if rules.failed_up_counts {
         "failed deployments and failed ups / deployments and failed ups"
     } else {
-        "failed deployments / deployments"
+        "failed deployments / deployments; an up that a person says failed is in both"
     }
 }
 

@@ -264,6 +264,9 @@ pub(super) fn troubles(done: &Done) -> Told {
         for (id, words) in delivery.refused.iter().take(NAMED) {
             told.errors.push(format!("datadog refuses {}: {words}", id.as_str()));
         }
+        if let Some(more) = delivery.refused.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            told.errors.push(format!("datadog refuses {more} more"));
+        }
         match &delivery.last_error {
             Some(error) if delivery.pending > 0 => {
                 told.of_datadog(
@@ -284,8 +287,9 @@ pub(super) fn troubles(done: &Done) -> Told {
         Some(Err(error)) => told.of_datadog("there is no proof", error),
         Some(Ok(differences)) if told.finished && told.errors.is_empty() && !is_proven(differences) => {
             told.errors.push(
-                "the ledger and Datadog differ; what is only in the ledger is sent by another back-fill, and what is only \
-                 in Datadog is known again by one that begins earlier"
+                "the ledger and Datadog differ; what is only in the ledger was taken by Datadog, whose list may lag behind: \
+                 run this again in some minutes, and what is missing then was deleted there, and is not sent again. What \
+                 is only in Datadog is known again by a back-fill that begins earlier"
                     .to_owned(),
             );
         }
