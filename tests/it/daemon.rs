@@ -18,7 +18,7 @@ mod deploys;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_refused_is_named_and_stops_no_other() {
-    let place = Place::open(31, morning(), 200.0, "").await;
+    let place = Place::open(31, morning(), 120.0, "").await;
     let clock = place.sim.clock();
     let refused = Rule::new("cloudwatch", Fault::AccessDenied).on("GetMetricData").in_account(company::DEVELOPMENT);
     place.sim.faults().add(refused);
@@ -55,7 +55,7 @@ async fn an_account_that_is_refused_is_named_and_stops_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_loses_nothing_until_the_right_one_comes() {
-    let place = Place::open(32, morning(), 200.0, "").await;
+    let place = Place::open(32, morning(), 120.0, "").await;
     let clock = place.sim.clock();
     let mut process = place.start(&["--for", "25m", "--json"], &[("DD_API_KEY", "mistyped")]);
     wait_for("no place to begin is kept", async || place.checkpoints() == 4).await;

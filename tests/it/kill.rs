@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Simulated seconds a real second.
-const RATE: f64 = 120.0;
+const RATE: f64 = 80.0;
 /// So often is the process killed.
 const KILLS: u32 = 50;
 /// Real milliseconds between a start and the next kill.
