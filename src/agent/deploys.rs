@@ -12,22 +12,25 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::de::DeserializeOwned;
 
 use crate::client::github::Cache;
 use crate::client::{datadog, github};
 use crate::clock::Clock;
 use crate::config::settings::GitHub;
+use crate::model::declared::Deployed;
 use crate::model::dora::{DeploymentId, Fact, Ledger, Rules};
 use crate::sink::dora::{Delivery, Request, deliver};
-use crate::source::deploys::{Progress, Round, Summary, Watermarks};
-use crate::state::ledger::{ANSWERS, KEPT_DAYS, SetAside, WATERMARKS};
-use crate::state::{Key, StateError, Store, StoredLedger};
+use crate::source::deploys::{Progress, RERUN_DAYS, Round, Summary, Watermarks};
+use crate::state::ledger::{ANSWERS, DECLARED, KEPT_DAYS, SetAside, WATERMARKS};
+use crate::state::{Key, Loaded, StateError, Store, StoredLedger};
 
-/// How far a first look goes back: as long as a run can be run again. What is older is a back-fill's.
-const FIRST_LOOK: TimeDelta = TimeDelta::days(30);
+/// How far a first look goes back. What is older is a back-fill's.
+const FIRST_LOOK: TimeDelta = TimeDelta::days(RERUN_DAYS);
 
 /// The ledger as one process holds it, and how far it has come.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ pub struct Following {
     stored: StoredLedger,
     watermarks: Watermarks,
     answers: Cache,
+    declared: Arc<[Deployed]>,
     set_aside: Vec<SetAside>,
     /// What Datadog has refused since the process began.
     refused: BTreeSet<DeploymentId>,
@@ -98,23 +102,19 @@ impl Following {
     /// As for [`Store::load`] and [`Store::save`], but for what is corrupt: that is told by [`Self::set_aside`].
     pub async fn load(store: &Store, now: DateTime<Utc>) -> Result<Self, StateError> {
         let mut set_aside = Vec::new();
-        let mut note = |key: &Key, words: Option<String>| {
-            set_aside.extend(words.map(|words| SetAside { object: key.to_string(), words, since: None }));
-        };
-        let watermarks = store.load::<Watermarks>(&WATERMARKS).await?;
-        note(&WATERMARKS, watermarks.set_aside);
-        let answers = store.load::<Cache>(&ANSWERS).await?;
-        note(&ANSWERS, answers.set_aside);
+        let mut watermarks: Watermarks = kept(store, &WATERMARKS, &mut set_aside).await?;
+        let answers = kept(store, &ANSWERS, &mut set_aside).await?;
+        let declared: Vec<Deployed> = kept(store, &DECLARED, &mut set_aside).await?;
         let stored = StoredLedger::load(store, now).await?;
         set_aside.extend_from_slice(stored.set_aside());
-        let mut watermarks = watermarks.data.unwrap_or_default();
         let lost = set_aside.iter().filter_map(|part| part.since).min();
         if let Some(lost) = lost.and_then(|since| DateTime::from_timestamp(since, 0)) {
             watermarks.set_back(lost);
             // At once: the next save of the ledger is the last that anybody hears of what is corrupt.
             store.save(&WATERMARKS, &watermarks).await?;
         }
-        Ok(Self { stored, watermarks, answers: answers.data.unwrap_or_default(), set_aside, refused: BTreeSet::new() })
+        let declared = declared.into();
+        Ok(Self { stored, watermarks, answers, declared, set_aside, refused: BTreeSet::new() })
     }
 
     /// What is known.
@@ -133,6 +133,12 @@ impl Following {
     #[must_use]
     pub fn answers(&self) -> Cache {
         self.answers.clone()
+    }
+
+    /// What is declared of the pipelines that are deployed, for discovery.
+    #[must_use]
+    pub fn declared(&self) -> Arc<[Deployed]> {
+        Arc::clone(&self.declared)
     }
 
     /// When every workflow had last been looked at whole; nothing when one never was.
@@ -189,6 +195,11 @@ impl Following {
             }
             news += self.observe(store, facts).await?;
         }
+        let declared = round.declared(self.ledger(), &self.declared).await;
+        if *declared != *self.declared {
+            store.save(&DECLARED, &declared).await?;
+            self.declared = declared.into();
+        }
         let new = self.ledger().deployments().count().saturating_sub(known);
         if self.stored.prune(now) {
             self.stored.save(store).await?;
@@ -218,6 +229,21 @@ impl Following {
         self.observe(store, delivery.facts.clone()).await?;
         Ok(delivery)
     }
+}
+
+/// What is kept under a key. What is corrupt is begun anew; a rehearsal makes no copy of it.
+async fn kept<T: DeserializeOwned + Default>(
+    store: &Store,
+    key: &Key,
+    set_aside: &mut Vec<SetAside>,
+) -> Result<T, StateError> {
+    let (data, words) = match store.load(key).await {
+        Ok(Loaded { data, set_aside }) => (data, set_aside),
+        Err(StateError::Corrupt { reason, .. }) => (None, Some(reason)),
+        Err(error) => return Err(error),
+    };
+    set_aside.extend(words.map(|words| SetAside { object: key.to_string(), words, since: None }));
+    Ok(data.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -258,6 +284,19 @@ mod tests {
         let following = Following::load(&store, now()).await.unwrap();
         assert_eq!((following.set_aside().len(), looked_at(&following).as_str()), (0, "2026-10-01T00:00:00+00:00"));
         assert_eq!(following.watermarks.since(), Some("2026-01-01T00:00:00Z".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_rehearsal_reads_around_what_is_corrupt_and_leaves_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for key in [&WATERMARKS, &ANSWERS, &DECLARED] {
+            std::fs::write(folder.path().join(key.to_string()), "{").unwrap();
+        }
+        let store = Store::rehearse(&StateLocation::Folder(folder.path().to_owned())).unwrap();
+        let following = Following::load(&store, now()).await.unwrap();
+        let told: Vec<&str> = following.set_aside().iter().map(|part| part.object.as_str()).collect();
+        assert_eq!(told, ["deploys.json", "github-answers.json", "declared.json"]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ use crate::client::datadog::Client;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::model::catalogue::{Metric, Tier};
+use crate::model::declared::Deployed;
 use crate::model::resource::Scope;
 use crate::model::series::{Fate, Series};
 use crate::sink::series::{Delivery, Outcome, deliver};
@@ -58,6 +59,8 @@ pub struct Jobs {
     reporting: AsyncMutex<Reporting>,
     /// `None` until it has been loaded.
     followed: AsyncMutex<Option<Followed>>,
+    /// What GitHub tells of pipelines' files; `None` until it has been loaded.
+    declared: AsyncMutex<Option<Arc<[Deployed]>>>,
     /// Held while our clock is compared with Datadog's: when Datadog was asked for its time in vain.
     comparing: AsyncMutex<Option<std::time::Instant>>,
     totals: Mutex<Totals>,
@@ -144,6 +147,7 @@ impl Jobs {
             fit: Mutex::new(fit),
             reporting,
             followed: AsyncMutex::default(),
+            declared: AsyncMutex::default(),
             comparing: AsyncMutex::default(),
             totals: Mutex::default(),
             sent: Mutex::default(),

@@ -5,9 +5,12 @@ use serde::Serialize;
 
 use super::session::Session;
 use super::{DiscoverArgs, Outcome, print};
+use crate::model::declared::Deployed;
 use crate::model::pipeline::{Finding, Pipeline, quoted};
 use crate::model::resource::{Resource, ResourceKind, Variant};
 use crate::source::discover::{Inventory, Memory, declared, discover};
+use crate::state::ledger::DECLARED;
+use crate::state::{StateError, Store};
 
 /// The JSON object of `discover --json`.
 #[derive(Serialize)]
@@ -57,12 +60,15 @@ pub(super) async fn run(args: &DiscoverArgs, verbose: u8) -> Outcome {
 /// Inventories of every account and region, and what failed; one that fails leaves the others alone.
 pub(super) async fn inventories(session: &Session) -> (Vec<Inventory>, Vec<String>) {
     let clients = session.aws().await;
+    let (declared, mut errors) = match declared_by_deployments(session).await {
+        Ok(declared) => (declared, Vec::new()),
+        Err(error) => (Vec::new(), vec![error.to_string()]),
+    };
     let rounds = clients.iter().map(|aws| async {
         let mut memory = Memory::default();
-        discover(aws, &session.settings, &mut memory, session.clock.now()).await
+        discover(aws, &session.settings, &declared, &mut memory, session.clock.now()).await
     });
     let mut found = Vec::new();
-    let mut errors = Vec::new();
     for result in join_all(rounds).await {
         match result {
             Ok(inventory) => {
@@ -75,13 +81,25 @@ pub(super) async fn inventories(session: &Session) -> (Vec<Inventory>, Vec<Strin
     (found, errors)
 }
 
+/// What GitHub tells of the files of deployed pipelines, as far as the daemon or a back-fill has kept it in the state.
+async fn declared_by_deployments(session: &Session) -> Result<Vec<Deployed>, StateError> {
+    if session.settings.github.is_none() {
+        return Ok(Vec::new());
+    }
+    let store = Store::peek(&session.settings.state)?;
+    Ok(store.load::<Vec<Deployed>>(&DECLARED).await?.data.unwrap_or_default())
+}
+
 /// What the pipeline files declare and no account has. Not told while an account is missing from the picture.
 async fn undeployed(session: &Session, inventories: &[Inventory]) -> Vec<Undeployed> {
     let scopes: usize = session.settings.accounts.iter().map(|account| account.regions.len()).sum();
     let Some(first) = inventories.first().filter(|_| inventories.len() == scopes) else { return Vec::new() };
     let (files, _told_as_findings) = declared::read(&session.settings.pipelines.files, &first.scope).await;
     let deployed: Vec<Pipeline> = inventories.iter().flat_map(|inventory| inventory.pipelines.clone()).collect();
-    let missing = declared::undeployed(&files, &deployed).into_iter();
+    // An error was told with the inventories.
+    let told = declared_by_deployments(session).await.unwrap_or_default();
+    let files = declared::Files { deployed: &told, named: &files };
+    let missing = declared::undeployed(files, &deployed).into_iter();
     missing.map(|(pipeline, environment)| Undeployed { pipeline, environment }).collect()
 }
 

@@ -14,7 +14,7 @@ use crate::model::catalogue::{Metric, Target, Tier};
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::EndpointKind;
 use crate::source::discover::Epoch;
-use crate::source::metrics::budget::{Demands, Fit, add, demands, fit};
+use crate::source::metrics::budget::{Demands, Fit, add, demands, fit, of_deployments};
 use crate::source::metrics::plan::{Owner, Subject, plan, requests, subjects};
 use crate::source::metrics::{catalogue, window::Rules};
 
@@ -61,6 +61,9 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
     let mut total = Demands::new();
     for (subjects, pipelines, declared) in &measured {
         add(&mut total, &demands(&catalogue, subjects, pipelines, *declared, &settings.limits));
+        if settings.github.is_some() {
+            add(&mut total, &of_deployments(pipelines));
+        }
     }
     let (hot, warm) = (hot_every(settings), warm_every(settings));
     let configured = fit(&total, hot, warm, &settings.limits, None);

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::model::dora::Unit;
 
 /// One file: what should be deployed, by environment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,8 +18,42 @@ pub struct Declared {
     pub problems: Vec<String>,
 }
 
+/// What a pipeline's file said at the commit that was last deployed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// Of what.
+    pub unit: Unit,
+    /// Whose file.
+    pub source: Source,
+    /// What it declares for that environment; `None` when it says nothing of the pipeline, or cannot be read.
+    pub pipeline: Option<DeclaredPipeline>,
+}
+
+/// A file at a commit. All of it comes from outside.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Source {
+    /// `owner/name`.
+    pub repository: String,
+    /// Path in the repository.
+    pub yaml: String,
+    /// 40 hexadecimal digits.
+    pub sha: String,
+}
+
+impl Declared {
+    /// What is declared for a unit: for its environment, else for every environment.
+    #[must_use]
+    pub fn of(&self, unit: &Unit) -> Option<&DeclaredPipeline> {
+        let wanted = unit.key();
+        let is_own = |name: &str| !name.is_empty() && Unit::new("", name).key().environment == wanted.environment;
+        let own = self.environments.iter().filter(|(name, _)| is_own(name)).map(|(_, list)| list);
+        let mut lists = own.chain(self.environments.get(""));
+        lists.find_map(|list| list.iter().find(|it| Unit::new(it.name.as_str(), "").key().pipeline == wanted.pipeline))
+    }
+}
+
 /// One of `sagemakerPipelines`. Its name is what the `pipeline` tag says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeclaredPipeline {
     /// The pipeline's name.
     pub name: String,
@@ -26,7 +62,7 @@ pub struct DeclaredPipeline {
 }
 
 /// One of `models`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeclaredModel {
     /// The stage's name.
@@ -47,7 +83,7 @@ pub struct DeclaredModel {
 }
 
 /// What a model waits for.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DependsOn {
     /// Upstream stages.
@@ -59,7 +95,7 @@ pub struct DependsOn {
 }
 
 /// A bucket whose files start a model.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeclaredTrigger {
     /// The bucket.

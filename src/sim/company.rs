@@ -1,6 +1,7 @@
 //! Who the pretend company is: its accounts, pipelines and the things that somebody forgot to tag.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 
 use super::{
     Company,
@@ -108,6 +109,32 @@ fn example(environment: &str, account: &str, opened: DateTime<Utc>) -> Vec<Resou
         fax.endpoint("fax-reader", "reader", Mode::Async, one, Load::Steady),
     ]);
     all
+}
+
+/// A pipeline's file, which says what is deployed; `others` are pipelines without a model. JSON is YAML too.
+pub(super) fn declared(name: &str, others: &[&str]) -> String {
+    let mut file = json!({"team": "Docs"});
+    for (environment, account) in accounts(&Company::Example) {
+        let mut models = Vec::new();
+        for resource in example(environment, account, DateTime::UNIX_EPOCH) {
+            let Kind::Endpoint(Endpoint { mode, instance, count, .. }) = &resource.kind else { continue };
+            if resource.tag("pipeline") == Some(name) {
+                let mut model = json!({"name": resource.tag("model"), "async": *mode == Mode::Async});
+                if !instance.is_empty() {
+                    model["count"] = json!(count);
+                    model["instanceType"] = json!(instance);
+                }
+                if let Some(before) = resource.tag("depends-on") {
+                    model["dependsOn"] = json!({"models": [before]});
+                }
+                models.push(model);
+            }
+        }
+        let others = others.iter().map(|other| json!({"name": other}));
+        let pipelines: Vec<Value> = std::iter::once(json!({"name": name, "models": models})).chain(others).collect();
+        file[environment] = json!({"sagemakerPipelines": pipelines});
+    }
+    format!("{file:#}\n")
 }
 
 fn lease(lease: &Pipeline<'_>) -> Vec<Resource> {

@@ -32,7 +32,7 @@ mod series;
 pub use compare::{Differences, compare};
 pub use decide::undelivered;
 pub use deliver::{Delivery, Request, deliver};
-pub use series::{WINDOWS, series};
+pub use series::series;
 
 #[cfg(test)]
 mod tests;

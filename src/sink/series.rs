@@ -21,6 +21,7 @@ mod encode;
 mod screen;
 
 pub use account::{Delivery, Outcome};
+pub(super) use screen::MAX_AGE;
 
 use account::Account;
 use encode::{Body, Encoder, LIMITS, Next, Piece};

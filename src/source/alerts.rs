@@ -106,7 +106,9 @@ fn signal(event: &Value, unit: Unit, priority: u8, link: &dyn Fn(u64) -> String)
     };
     let id = event["id"].as_str().filter(|id| !id.is_empty())?;
     let monitor = attributes["monitor"]["id"].as_u64().or_else(|| attributes["monitor_id"].as_u64());
-    let name = attributes["monitor"]["name"].as_str().or_else(|| attributes["title"].as_str()).unwrap_or_default();
+    // With what its variables stood for, where Datadog tells that.
+    let names = [&attributes["monitor"]["templated_name"], &attributes["monitor"]["name"], &attributes["title"]];
+    let name = names.into_iter().find_map(Value::as_str).unwrap_or_default();
     Some(Signal {
         // An event never changes, and what is read again must be the same.
         as_of: at,
@@ -161,6 +163,8 @@ mod tests {
         assert_eq!(signal.key, "monitor:12:event:AgAA1");
         assert_eq!(signal.link.as_deref(), Some("https://app.datadoghq.eu/monitors/12"));
         assert_eq!(signal.words, r#"the P1 monitor "lease: \u{1b}[31mstuck\n@all" alerted"#);
+        let templated = read(&[with("/attributes/attributes/monitor/templated_name", json!("page-split is stuck"))]);
+        assert_eq!(templated.signals[0].words, r#"the P1 monitor "page-split is stuck" alerted"#);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! let mut round = Round::open(&client, &github, stored.ledger(), &watermarks, since, deadline, &progress).await;
 //! while round.pending() > 0 { observe(round.step().await); save the ledger }
 //! loop { let facts = round.compare(stored.ledger()).await; if facts.is_empty() { break } observe them; save the ledger }
+//! let declared = round.declared(stored.ledger(), &known).await;   // for discovery
 //! let summary = round.close(&mut watermarks);   // save these last
 //! ```
 //!
@@ -28,14 +29,14 @@ mod attempt;
 mod attribution;
 mod commit;
 mod compare;
-mod files;
 mod known;
+mod pipelines;
 mod round;
 mod run;
 mod watermarks;
 
 pub use round::Round;
-pub use watermarks::Watermarks;
+pub use watermarks::{RERUN_DAYS, Watermarks};
 
 /// How a round goes, for whoever shows a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub enum Progress<'a> {
 /// What came of a round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Runs that were listed, or looked at again since they had not ended. The four below add up to it.
+    /// Runs that were listed, or looked at again since they had not ended. The three below add up to it.
     pub listed: usize,
     /// Those of which it is known what they deployed.
     pub attributed: usize,

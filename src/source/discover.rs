@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::client::aws::{Aws, AwsError};
 use crate::config::Settings;
+use crate::model::declared::Deployed;
 use crate::model::pipeline::{Finding, Pipeline};
 use crate::model::resource::{Resource, ResourceKind, Scope};
 
@@ -77,17 +78,18 @@ impl Tracked {
 }
 
 /// One whole round: what is deployed now. Endpoints are described only when they are new or changed since `memory`.
-/// Store the memory before the inventory is used. A daemon goes through a [`Round`] step by step instead.
+/// `deployed` is what GitHub tells of pipelines' files. Store the memory before the inventory is used. A daemon goes through a [`Round`] step by step instead.
 ///
 /// # Errors
 /// When the tagged resources could not be had. Whatever else fails is among the inventory's errors and findings.
 pub async fn discover(
     aws: &Aws,
     settings: &Settings,
+    deployed: &[Deployed],
     memory: &mut Memory,
     now: DateTime<Utc>,
 ) -> Result<Inventory, AwsError> {
-    let mut round = Round::open(aws, settings, memory).await?;
+    let mut round = Round::open(aws, settings, deployed, memory).await?;
     while round.pending() > 0 {
         round.step(memory).await;
     }

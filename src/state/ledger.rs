@@ -28,6 +28,9 @@ pub const WATERMARKS: Key = Key::of("deploys");
 /// with it but quota.
 pub const ANSWERS: Key = Key::of("github-answers");
 
+/// What the files of deployed pipelines declare, for discovery. Nothing is lost with it but a few requests.
+pub const DECLARED: Key = Key::of("declared");
+
 /// How long deployments are kept: well over the longest window of 90 days, since what follows the forgotten has no
 /// predecessor.
 pub const KEPT_DAYS: i64 = 400;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ddsync::sim::github::history::{Action, Conclusion};
 use ddsync::sim::{company, world::Resource};
 
 use serde_json::Value;
@@ -71,6 +72,35 @@ async fn what_a_file_declares_is_compared_with_what_is_deployed() {
     assert_eq!(reader("data_dev"), (serde_json::json!(["clause-tagger"]), true.into()));
     // The file says nothing of production.
     assert_eq!(reader("data_prod"), (serde_json::json!([]), false.into()));
+}
+
+#[tokio::test]
+async fn what_was_deployed_from_github_is_compared_with_what_is_there() {
+    let scene = Scene::new().await;
+    let found = async || scene.run(&["discover", "--json"]).await.json();
+    let told = |found: &Value| {
+        let findings = found["findings"].as_array().expect("a list").iter();
+        let details = findings.filter_map(|finding| finding["detail"].as_str());
+        details.filter(|detail| detail.contains("acme/ml-pipelines")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&found().await), [""; 0], "nobody has asked GitHub");
+    let pass = scene.run(&["once", "--only", "dora"]).await;
+    assert_eq!(pass.code, Some(0), "{}", pass.stderr);
+    let before = told(&found().await);
+    assert!(before.iter().all(|detail| detail.contains("experiment") || detail.contains("sandbox")), "{before:?}");
+    assert!(scene.sim.world().delete("lease-table-reader", scene.sim.clock().now()));
+    let after = told(&found().await);
+    let last = scene.sim.deploys().into_iter().rfind(|run| {
+        let reached = run.attempts.iter().any(|it| it.conclusion == Conclusion::Success);
+        run.pipeline == "Lease" && run.environment == "data_dev" && run.action == Action::Up && reached
+    });
+    let sha = last.expect("a deployment").commit;
+    let wanted = format!(
+        "model \"table-reader\" is declared and has no endpoint, says \"pipelines/lease.yaml\" of acme/ml-pipelines at \
+         commit {}",
+        &sha[..12]
+    );
+    assert!(after.contains(&wanted), "{wanted}: {after:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

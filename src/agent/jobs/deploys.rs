@@ -16,7 +16,7 @@ use crate::model::dora::Signal;
 use crate::provision::apply::link as page;
 use crate::provision::object::{Kind, Mark};
 use crate::sink::dora::{Delivery, series};
-use crate::source::alerts::alerts;
+use crate::source::alerts::{Alerts, alerts};
 use crate::source::deploys::{self, Stopped, What};
 use crate::telemetry::Name;
 
@@ -57,17 +57,20 @@ impl Jobs {
         let Some(followed) = held.as_mut() else { return Ok(Summary::default()) };
         let mut problems = Problems::default();
         let heard = followed.following.hear(&self.store).await.map_err(|error| of_state(&error))?;
-        followed.tell(heard.troubles.iter().map(ToString::to_string).collect());
-        let collected = self.look(github, followed, &mut problems).await?;
+        let mut complaints: BTreeSet<String> = heard.troubles.iter().map(ToString::to_string).collect();
+        let collected = self.look(github, followed, &mut problems, &mut complaints).await?;
+        followed.tell(complaints);
         let mut signals = self.endpoints();
-        signals.extend(self.alerts(followed, &mut problems).await);
+        let alerts = self.alerts(followed, &mut problems).await;
+        let silent = alerts.unplaced + alerts.without_priority;
+        signals.extend(alerts.signals);
         let facts = signals.into_iter().map(crate::model::dora::Fact::Signal).collect();
         followed.following.observe(&self.store, facts).await.map_err(|error| of_state(&error))?;
         let delivery = self.bring(followed, &mut problems).await?;
         self.send_deploy_series(&followed.following, &mut problems).await;
         lock(&self.totals).deployed(&collected, &delivery);
         problems.into_failure().map_or_else(
-            || Ok(Summary { watermark: followed.following.looked_at(), note: note(&collected, &delivery) }),
+            || Ok(Summary { watermark: followed.following.looked_at(), note: note(&collected, &delivery, silent) }),
             Err,
         )
     }
@@ -86,6 +89,7 @@ impl Jobs {
         github: &GitHub,
         followed: &mut Followed,
         problems: &mut Problems,
+        complaints: &mut BTreeSet<String>,
     ) -> Result<Collected, Failure> {
         if followed.client.is_none() {
             match Client::new(github) {
@@ -107,13 +111,13 @@ impl Jobs {
         let deadline = self.clock.now() + within(&self.clock);
         let asked = Asked { client: &client, github, since: None, deadline, tell: &|_| () };
         let collected = followed.following.collect(&self.store, asked).await.map_err(|error| of_state(&error))?;
+        *self.declared.lock().await = Some(followed.following.declared());
         let requests = client.requests();
         self.count_requests("github", "rest", requests - followed.requests);
         followed.requests = requests;
         if let (Some(health), Some(quota)) = (&self.health, client.quota()) {
             health.publish("github", json!({"remaining": quota.remaining, "reset": quota.reset}));
         }
-        let mut complaints = BTreeSet::new();
         for trouble in &collected.summary.troubles {
             match &trouble.what {
                 What::GitHub(error) if trouble.run.is_none() => problems.add(Failure {
@@ -131,7 +135,6 @@ impl Jobs {
             problems.add(failure);
         }
         complaints.extend(unfit(&collected.summary));
-        followed.tell(complaints);
         Ok(collected)
     }
 
@@ -141,10 +144,10 @@ impl Jobs {
         inventories.flat_map(|inventory| endpoint_signals::signals(&inventory)).collect()
     }
 
-    async fn alerts(&self, followed: &mut Followed, problems: &mut Problems) -> Vec<Signal> {
+    async fn alerts(&self, followed: &mut Followed, problems: &mut Problems) -> Alerts {
         // Whoever may not read them is told when there is something to deliver.
         if !self.datadog.has_app_key() {
-            return Vec::new();
+            return Alerts::default();
         }
         let now = self.clock.now();
         let from = followed.alerts_until.map_or(now - FIRST_ALERTS, |until| until - ALERTS_AGAIN);
@@ -155,11 +158,11 @@ impl Jobs {
         match alerts(&self.datadog, &mark, &link, from.timestamp(), now.timestamp()).await {
             Ok(alerts) => {
                 followed.alerts_until = Some(now);
-                alerts.signals
+                alerts
             }
             Err(error) => {
                 problems.datadog(&error);
-                Vec::new()
+                Alerts::default()
             }
         }
     }
@@ -213,7 +216,7 @@ impl Followed {
         for complaint in complaints.difference(&self.told) {
             tracing::warn!("{complaint}");
         }
-        self.told.extend(complaints);
+        self.told = complaints;
     }
 }
 
@@ -250,8 +253,8 @@ fn within(clock: &Clock) -> TimeDelta {
     least.clamp(WITHIN, TimeDelta::days(1))
 }
 
-/// A look in a line.
-fn note(collected: &Collected, delivery: &Delivery) -> String {
+/// A look in a line. `silent` alerts speak against no deployment.
+fn note(collected: &Collected, delivery: &Delivery, silent: usize) -> String {
     let deploys::Summary { listed, unattributed, pending, stopped, .. } = &collected.summary;
     let counts = [
         (delivery.unmarked, "no failure after all"),
@@ -262,6 +265,7 @@ fn note(collected: &Collected, delivery: &Delivery) -> String {
     let mut parts = vec![format!("deployments: {} new, {} failed", collected.new, delivery.marked)];
     parts.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")));
     parts.push(format!("listed {listed}, unattributed {unattributed}"));
+    parts.extend((silent > 0).then(|| format!("{silent} alerts of no one pipeline or without a priority")));
     parts.extend((*pending > 0).then(|| format!("{pending} not read yet")));
     let note = parts.join(", ");
     match stopped {
@@ -312,14 +316,14 @@ mod tests {
         let summary = deploys::Summary { listed: 40, unattributed: 2, ..deploys::Summary::default() };
         let mut collected = Collected { summary, new: 3, changed: true };
         let mut delivery = Delivery { marked: 1, ..Delivery::default() };
-        assert_eq!(note(&collected, &delivery), "deployments: 3 new, 1 failed, listed 40, unattributed 2");
+        assert_eq!(note(&collected, &delivery, 0), "deployments: 3 new, 1 failed, listed 40, unattributed 2");
         collected.summary.pending = 5;
         collected.summary.stopped = Some(Stopped::Deadline);
         delivery.sent = 3;
         assert_eq!(
-            note(&collected, &delivery),
-            "deployments: 3 new, 1 failed, 3 sent, listed 40, unattributed 2, 5 not read yet; the time for this round is \
-             over; the next one goes on from there"
+            note(&collected, &delivery, 4),
+            "deployments: 3 new, 1 failed, 3 sent, listed 40, unattributed 2, 4 alerts of no one pipeline or without a \
+             priority, 5 not read yet; the time for this round is over; the next one goes on from there"
         );
     }
 }

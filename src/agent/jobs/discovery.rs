@@ -3,12 +3,26 @@
 use std::sync::Arc;
 
 use super::{Failure, Jobs, Remembered, ScopeJobs, Summary, budget, lock, status};
+use crate::model::declared::Deployed;
 use crate::model::pipeline::FindingKind;
 use crate::source::discover::{Memory, Round};
 use crate::source::metrics::plan;
+use crate::state::ledger::DECLARED;
 use crate::telemetry::Name;
 
 impl Jobs {
+    /// What the deploys job has last learnt, or what it had learnt before the start.
+    async fn declared(&self) -> Result<Arc<[Deployed]>, Failure> {
+        if self.settings.github.is_none() {
+            return Ok(Arc::from([]));
+        }
+        let mut held = self.declared.lock().await;
+        if held.is_none() {
+            *held = Some(self.load::<Vec<Deployed>>(&DECLARED).await?.into());
+        }
+        Ok(held.clone().unwrap_or_default())
+    }
+
     pub(super) async fn discover(&self, scope: &ScopeJobs) -> Result<Summary, Failure> {
         let key = scope.key("discover");
         let mut held = scope.memory.lock().await;
@@ -17,7 +31,9 @@ impl Jobs {
             *held = Some(Remembered { stored: memory.clone(), memory });
         }
         let Some(Remembered { memory, stored }) = held.as_mut() else { return Ok(Summary::default()) };
-        let mut round = Round::open(&scope.aws, &self.settings, memory).await.map_err(|error| self.met(&error))?;
+        let declared = self.declared().await?;
+        let mut round =
+            Round::open(&scope.aws, &self.settings, &declared, memory).await.map_err(|error| self.met(&error))?;
         // Polls go on with what is known while a cold start describes the rest.
         let inventory = loop {
             let inventory = Arc::new(round.inventory(memory, self.clock.now()));
@@ -28,7 +44,10 @@ impl Jobs {
             }
             let subjects = plan::subjects(&inventory);
             let (pipelines, declared) = (&inventory.pipelines, inventory.declared.len());
-            let demands = budget::demands(&self.catalogue, &subjects, pipelines, declared, &self.settings.limits);
+            let mut demands = budget::demands(&self.catalogue, &subjects, pipelines, declared, &self.settings.limits);
+            if self.settings.github.is_some() {
+                budget::add(&mut demands, &budget::of_deployments(pipelines));
+            }
             *lock(&scope.demands) = demands;
             self.fit_budget();
             scope.inventory.send_replace(Some(Arc::clone(&inventory)));

@@ -29,6 +29,12 @@ pub enum DeployMetric {
     LastFailed,
 }
 
+/// Days of the windows that gauges are about.
+pub const WINDOWS: [u32; 3] = [7, 28, 90];
+
+/// Values of the tag `result`.
+pub(super) const RESULTS: [&str; 4] = ["succeeded", "failed", "cancelled", "destroyed"];
+
 /// Tags of all of them.
 const UNIT: [&str; 5] = ["pipeline", "environment", "env", "team", "window"];
 
@@ -92,6 +98,16 @@ impl DeployMetric {
             Self::Count => &["pipeline", "environment", "env", "team", "result"],
             Self::LastAge | Self::LastFailed => UNIT.split_at(4).0,
             _ => &UNIT,
+        }
+    }
+
+    /// Series of one pipeline in one environment, at most.
+    #[must_use]
+    pub const fn series(self) -> usize {
+        match self {
+            Self::Count => RESULTS.len(),
+            Self::LastAge | Self::LastFailed => 1,
+            _ => WINDOWS.len(),
         }
     }
 

@@ -68,7 +68,7 @@ pub const DERIVED: &[Derived] = &[
     Derived {
         name: "mlpipeline.stage.missing",
         datadog_unit: "",
-        about: "1 while a stage that a pipeline file declares has no endpoint in service, else 0; with `pipelines.files` alone.",
+        about: "1 while a stage that a pipeline file declares has no endpoint in service, else 0; where that file is known.",
     },
     Derived {
         name: "mlpipeline.pipeline.lag",

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::model::declared::Source;
 use crate::model::dora::deployment::{Attempt, AttemptState, Deployment, Entry};
-use crate::model::dora::id::{Action, DeploymentId, UnitKey};
+use crate::model::dora::id::{Action, DeploymentId, Unit, UnitKey};
 use crate::model::dora::ledger::Ledger;
 use crate::model::dora::rules::Rules;
 
@@ -124,6 +125,22 @@ pub(super) fn timelines(ledger: &Ledger) -> BTreeMap<UnitKey, Vec<Arrival<'_>>> 
         timeline.sort_by_key(|arrival| (arrival.finished_at, arrival.id, !arrival.first));
     }
     timelines
+}
+
+impl Ledger {
+    /// What each unit was last made from: the file that its newest arrival was deployed from, at that commit. Nothing is
+    /// said of a unit that was destroyed since, or whose commit or file is not known.
+    #[must_use]
+    pub fn in_force(&self) -> Vec<(Unit, Source)> {
+        let of_unit = |timeline: Vec<Arrival<'_>>| {
+            let last = timeline.last().filter(|arrival| !arrival.is_destroy())?;
+            let Deployment { unit, origin, commit, .. } = last.deployment;
+            let (repository, yaml) = (origin.repository.clone(), origin.yaml.clone());
+            let source = Source { repository, yaml, sha: commit.sha()?.to_owned() };
+            (!source.yaml.is_empty()).then(|| (unit.clone(), source))
+        };
+        timelines(self).into_values().filter_map(of_unit).collect()
+    }
 }
 
 /// One time that something was about to change the environment, whether or not it got there.

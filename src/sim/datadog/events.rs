@@ -146,17 +146,21 @@ fn of_monitor(id: i64, monitor: &Value, group: &str, transition: Transition, at:
     tags.extend(&groups);
     tags.push("monitor");
     let name = monitor["name"].as_str().unwrap_or_default();
+    let templated = groups
+        .iter()
+        .filter_map(|group| group.split_once(':'))
+        .fold(name.to_owned(), |name, (key, value)| name.replace(&format!("{{{{{key}.name}}}}"), value));
     let (status, word, kind) = match transition {
         Transition::Alert => ("error", "Triggered", "alert"),
         Transition::Recovery => ("ok", "Recovered", "alert recovery"),
     };
     let priority = monitor["priority"].as_i64();
     let title = match priority {
-        Some(priority) => format!("[P{priority}] [{word}] {name}"),
-        None => format!("[{word}] {name}"),
+        Some(priority) => format!("[P{priority}] [{word}] {templated}"),
+        None => format!("[{word}] {templated}"),
     };
     let of_monitor = json!({
-        "id": monitor["id"], "name": name, "query": monitor["query"], "type": monitor["type"],
+        "id": monitor["id"], "name": name, "templated_name": templated, "query": monitor["query"], "type": monitor["type"],
         "tags": monitor["tags"], "message": monitor["message"], "groups": groups, "priority": priority,
         "transition": {"trans_name": word, "transition_type": kind},
     });

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::sim::company;
+
 /// What a deploy run was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -205,13 +207,9 @@ impl Repository {
             return Some(RUN_NAME.to_owned());
         }
         let pipeline = self.pipelines.iter().find(|pipeline| Self::file(pipeline) == path)?;
-        let count = 1 + commit % 4;
         // One file declares two.
-        let second = if *pipeline == "FaxIntake" { "    - name: FaxArchive\n" } else { "" };
-        Some(format!(
-            "team: Docs\ndata_prod:\n  sagemakerPipelines:\n    - name: {pipeline}\n      models:\n        \
-             - {{name: reader, async: true, count: {count}}}\n{second}"
-        ))
+        let others: &[&str] = if *pipeline == "FaxIntake" { &["FaxArchive"] } else { &[] };
+        Some(format!("# As of commit {commit}.\n{}", company::declared(pipeline, others)))
     }
 
     /// Adds a run that somebody dispatches at `now`.

@@ -4,17 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::FixedOffset;
 
-use crate::model::catalogue::DeployMetric;
+use crate::model::catalogue::{DeployMetric, WINDOWS};
 use crate::model::dora::{Judged, Metrics, Outcome, Standing, UnitKey, Verdict, Window, metrics};
 use crate::model::series::{Kind, Point, Series, sorted};
 use crate::model::tag::tag;
 use crate::sink::dora::marker::{result, unit_tags};
-
-/// Days of the windows that gauges are about.
-pub const WINDOWS: [u32; 3] = [7, 28, 90];
-
-/// Datadog stores a point for an hour, see [`crate::sink::series`].
-const MAX_AGE: i64 = 3_600;
+use crate::sink::series::MAX_AGE;
 
 const DAY: i64 = 86_400;
 

@@ -6,7 +6,7 @@ use crate::sink::series::encode::Piece;
 
 /// Seconds that a point may be behind: an older one is answered 202 and not stored.
 /// <https://docs.datadoghq.com/api/latest/metrics/#submit-metrics>
-pub(super) const MAX_AGE: i64 = 3600;
+pub(in crate::sink) const MAX_AGE: i64 = 3600;
 
 /// Seconds that a point may be ahead, from the same page.
 const MAX_AHEAD: i64 = 600;

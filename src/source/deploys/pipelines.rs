@@ -5,7 +5,7 @@ use crate::model::dora::Unit;
 
 /// Names of the pipelines of an environment, each once: those that are declared for it or for every environment, else
 /// all, since a run that went through had found its environment.
-pub(super) fn pipelines(declared: &Declared, environment: &str) -> Vec<String> {
+pub(super) fn named(declared: &Declared, environment: &str) -> Vec<String> {
     let key = |name: &str| Unit::new("", name).key();
     let own = declared.environments.iter().filter(|(name, _)| !name.is_empty() && key(name) == key(environment));
     let own: Vec<&String> = own.flat_map(|(_, list)| list).map(|pipeline| &pipeline.name).collect();

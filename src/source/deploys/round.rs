@@ -10,6 +10,7 @@ use super::run::{Of, Read, Reader, unread};
 use super::{Progress, Stopped, Summary, Trouble, Unfit, Watermarks, What};
 use crate::client::github::{self, Client, Error};
 use crate::config::settings::{GitHub, Repository, Workflow};
+use crate::model::declared::Deployed;
 use crate::model::dora::{Comparison, Deployment, DeploymentId, Fact, Ledger, Question, Run, RunState};
 
 /// Runs that are read in one step.
@@ -99,8 +100,9 @@ impl<'a> Round<'a> {
                 if !round.goes_on() {
                     return round;
                 }
-                let from = watermarks.from(&repository.name, &workflow.file, since);
-                round.list(repository, workflow, from, since, &known).await;
+                let from = watermarks.from(&repository.name, workflow, since);
+                let renamed = watermarks.is_renamed(&repository.name, workflow);
+                round.list(repository, workflow, (from, since), renamed, &known).await;
             }
         }
         // The newest matter most to whoever looks at a dashboard.
@@ -112,12 +114,6 @@ impl<'a> Round<'a> {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.queue.len()
-    }
-
-    /// Why nothing more is asked in this round.
-    #[must_use]
-    pub fn stopped(&self) -> Option<&Stopped> {
-        self.summary.stopped.as_ref()
     }
 
     /// Reads some runs. Once the round has stopped, the rest is told as pending, so that [`Self::pending`] is 0 in the
@@ -192,6 +188,34 @@ impl<'a> Round<'a> {
         facts
     }
 
+    /// What is declared of the pipelines that were deployed, at the commits that they were deployed from. `known` is what
+    /// was told before: only what is new is asked for. What cannot be had in this round is left out.
+    pub async fn declared(&mut self, ledger: &Ledger, known: &[Deployed]) -> Vec<Deployed> {
+        let mut declared = Vec::new();
+        for (unit, source) in ledger.in_force() {
+            if let Some(known) = known.iter().find(|known| known.source == source && known.unit == unit) {
+                declared.push(known.clone());
+                continue;
+            }
+            let Some(repository) = self.repository(&source.repository).filter(|_| self.goes_on()) else { continue };
+            match self.reader.file(repository, &source.yaml, &source.sha).await {
+                Ok(file) => {
+                    self.failures = 0;
+                    let pipeline = file.ok().and_then(|file| file.of(&unit).cloned());
+                    declared.push(Deployed { unit, source, pipeline });
+                }
+                Err(error) => {
+                    if !self.stops(&error)
+                        && let Some(workflow) = repository.workflows.first()
+                    {
+                        self.trouble(repository, workflow, None, What::GitHub(error));
+                    }
+                }
+            }
+        }
+        declared
+    }
+
     /// Ends the round. The watermarks go on for every workflow of which nothing was left; save them after the ledger.
     pub fn close(mut self, watermarks: &mut Watermarks) -> Summary {
         for look in &self.queue {
@@ -199,7 +223,7 @@ impl<'a> Round<'a> {
         }
         for (repository, workflow, since) in &self.listed {
             if !self.left.contains(&(repository.name.clone(), workflow.file.clone())) {
-                watermarks.advance(&repository.name, &workflow.file, *since, self.opened);
+                watermarks.advance(&repository.name, workflow, *since, self.opened);
             }
         }
         self.summary.pending += self.queue.len();
@@ -210,8 +234,8 @@ impl<'a> Round<'a> {
         &mut self,
         repository: &'a Repository,
         workflow: &'a Workflow,
-        from: DateTime<Utc>,
-        since: DateTime<Utc>,
+        (from, since): (DateTime<Utc>, DateTime<Utc>),
+        renamed: bool,
         known: &Known<'_>,
     ) {
         (self.tell)(Progress::Listing { repository: &repository.name, workflow: &workflow.file });
@@ -234,7 +258,9 @@ impl<'a> Round<'a> {
             self.look_at_title(repository, workflow, &run);
             let deployments = known.deployments(run.id);
             let record = known.run(run.id).cloned();
-            match left(&run, &deployments, record.as_ref(), workflow) {
+            // Another pattern may read the names of its jobs.
+            let settled = record.as_ref().filter(|record| !renamed || record.state != RunState::NoInputs);
+            match left(&run, &deployments, settled, workflow) {
                 Left::Nothing(fate) => self.count(fate),
                 Left::Attempts(numbers) => {
                     let which = Which::Listed(Box::new(run), numbers);
@@ -308,9 +334,7 @@ impl<'a> Round<'a> {
     }
 
     async fn answer(&mut self, question: &Question) -> Result<Option<Comparison>, Error> {
-        let named = |repository: &&Repository| repository.name.eq_ignore_ascii_case(&question.repository);
-        let settings: &'a GitHub = self.settings;
-        let Some(repository) = settings.repositories.iter().find(named) else { return Ok(None) };
+        let Some(repository) = self.repository(&question.repository) else { return Ok(None) };
         let Question { base, head, yaml, .. } = question;
         let key = (repository.name.clone(), base.clone(), head.clone(), yaml.clone());
         if let Some(known) = self.answers.get(&key) {
@@ -322,9 +346,13 @@ impl<'a> Round<'a> {
         Ok(Some(comparison))
     }
 
-    fn place(&self, ledger: &Ledger, question: &Question) -> Option<(&'a Repository, &'a Workflow)> {
+    fn repository(&self, name: &str) -> Option<&'a Repository> {
         let settings: &'a GitHub = self.settings;
-        let repository = settings.repositories.iter().find(|it| it.name.eq_ignore_ascii_case(&question.repository))?;
+        settings.repositories.iter().find(|repository| repository.name.eq_ignore_ascii_case(name))
+    }
+
+    fn place(&self, ledger: &Ledger, question: &Question) -> Option<(&'a Repository, &'a Workflow)> {
+        let repository = self.repository(&question.repository)?;
         let origin = &ledger.entries.get(&question.id)?.deployment.as_ref()?.origin;
         let file = origin.workflow.rsplit('/').next().unwrap_or_default();
         let workflow = repository.workflows.iter().find(|workflow| workflow.file == file);

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::attempt::attempt;
 use super::commit::{self, Found, Told};
 use super::known::{Fate, as_of, is_over};
-use super::{MOST_PIPELINES, What, attribution, files};
+use super::{MOST_PIPELINES, What, attribution, pipelines};
 use crate::client::github::{self, Client, Error, Job};
 use crate::config::settings::{Repository, Workflow};
 use crate::model::declared::{self, Declared};
@@ -35,7 +35,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// A pipelines' file at a commit, or why it is of no use.
-type File = Result<Arc<Declared>, String>;
+pub(super) type File = Result<Arc<Declared>, String>;
 
 /// What a branch leads to; `None` when it is gone.
 #[derive(Clone)]
@@ -279,10 +279,10 @@ impl<'a> Reader<'a> {
             return Ok(Ok((call.pipeline.iter().cloned().collect(), None)));
         };
         let sha = commit.sha().unwrap_or(&of.run.head_sha);
-        let file = self.file(of, yaml, sha).await?;
+        let file = self.file(of.repository, yaml, sha).await?;
         let names = match (&call.pipeline, &file) {
             (Some(pipeline), _) => Ok(vec![pipeline.clone()]),
-            (None, Ok(file)) => Ok(files::pipelines(file, &call.environment)),
+            (None, Ok(file)) => Ok(pipelines::named(file, &call.environment)),
             (None, Err(reason)) => Err(reason.clone()),
         };
         let names = names.and_then(|names| match names.len() {
@@ -298,12 +298,13 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    async fn file(&mut self, of: Of<'_>, yaml: &str, sha: &str) -> Result<File, Error> {
-        let key = (of.repository.name.clone(), yaml.to_owned(), sha.to_owned());
+    pub(super) async fn file(&mut self, repository: &Repository, yaml: &str, sha: &str) -> Result<File, Error> {
+        let key = (repository.name.clone(), yaml.to_owned(), sha.to_owned());
         if let Some(file) = self.files.get(&key) {
             return Ok(file.clone());
         }
-        let file = match self.github(of).contents(yaml, sha).await {
+        let github = self.client.repository(&repository.name, self.deadline);
+        let file = match github.contents(yaml, sha).await {
             Ok(bytes) => declared::parse(&String::from_utf8_lossy(&bytes)).map(Arc::new),
             Err(error) if error.is_not_found() => Err("it is not there".to_owned()),
             Err(error @ (Error::TooLong { .. } | Error::BadRequest { .. })) => Err(error.to_string()),

@@ -148,7 +148,7 @@ fn a_branch_at_a_time_goes_by_its_own_line() {
 
 #[test]
 fn pipelines_are_those_of_the_environment() {
-    let names = |text: &str| files::pipelines(&declared::parse(text).unwrap(), "data_dev");
+    let names = |text: &str| pipelines::named(&declared::parse(text).unwrap(), "data_dev");
     let list = "sagemakerPipelines: [{name: A}, {name: A}, {name: B}]";
     assert_eq!(names(list), ["A", "B"]);
     assert_eq!(names(&format!("Data_Dev:\n  {list}\ndata_prod:\n  sagemakerPipelines: [{{name: C}}]")), ["A", "B"]);
@@ -170,18 +170,27 @@ fn source_paths_follow_the_name_of_the_file() {
 fn watermarks_leave_room_for_runs_again() {
     let mut marks = Watermarks::default();
     let day = |day: i64| time(day * 24 * 60);
-    assert_eq!(marks.from("a/b", "c.yml", day(-90)), day(-90));
-    marks.advance("a/b", "c.yml", day(-90), day(0));
-    assert_eq!(marks.from("a/b", "c.yml", day(-90)), day(-30));
-    assert_eq!(marks.from("a/b", "c.yml", day(-5)), day(-5), "no more than was asked for");
-    assert_eq!(marks.from("a/b", "c.yml", day(-200)), day(-200), "further back than before");
-    assert_eq!(marks.from("a/b", "other.yml", day(-90)), day(-90));
+    let ours = Workflow { file: "c.yml".into(), ..workflow() };
+    let from = |marks: &Watermarks, days| marks.from("a/b", &ours, day(days));
+    assert_eq!(from(&marks, -90), day(-90));
+    marks.advance("a/b", &ours, day(-90), day(0));
+    assert_eq!(from(&marks, -90), day(-30));
+    assert_eq!(from(&marks, -5), day(-5), "no more than was asked for");
+    assert_eq!(from(&marks, -200), day(-200), "further back than before");
+    assert_eq!(marks.from("a/b", &workflow(), day(-90)), day(-90));
     marks.set_back(day(-60));
-    assert_eq!(marks.from("a/b", "c.yml", day(-90)), day(-60));
-    marks.advance("a/b", "c.yml", day(-30), day(1));
-    assert_eq!(marks.from("a/b", "c.yml", day(-90)), day(-60), "a narrow look leaves the rest to the next one");
-    marks.advance("a/b", "c.yml", day(-60), day(1));
-    assert_eq!(marks.from("a/b", "c.yml", day(-90)), day(-29));
+    assert_eq!(from(&marks, -90), day(-60));
+    marks.advance("a/b", &ours, day(-30), day(1));
+    assert_eq!(from(&marks, -90), day(-60), "a narrow look leaves the rest to the next one");
+    marks.advance("a/b", &ours, day(-60), day(1));
+    assert_eq!(from(&marks, -90), day(-29));
+    let renamed = Workflow { job_name: workflow().run_name, ..ours.clone() };
+    assert!(marks.is_renamed("a/b", &renamed) && !marks.is_renamed("a/b", &ours));
+    assert_eq!(marks.from("a/b", &renamed, day(-90)), day(-90), "another pattern may tell what this one could not");
+    marks.advance("a/b", &renamed, day(-60), day(2));
+    assert!(marks.is_renamed("a/b", &renamed), "not all was read by it");
+    marks.advance("a/b", &renamed, day(-90), day(2));
+    assert_eq!(marks.from("a/b", &renamed, day(-90)), day(-28));
     let text = serde_json::to_string(&marks).unwrap();
     assert_eq!(serde_json::from_str::<Watermarks>(&text).unwrap(), marks);
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::config::settings::Workflow;
+
 /// A run can be run again for so long, and keeps its `created_at`.
-pub(super) const RERUN_DAYS: i64 = 30;
+pub const RERUN_DAYS: i64 = 30;
 
 /// How far each workflow has been read. Save it after the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,31 +18,43 @@ pub struct Watermarks {
     workflows: BTreeMap<String, Watermark>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Watermark {
     /// Runs that were created from here on are known.
     since: DateTime<Utc>,
     /// When the last whole round began.
     looked_at: DateTime<Utc>,
+    /// How names of jobs were read: others may tell what these could not.
+    #[serde(default)]
+    job_name: String,
 }
 
 impl Watermarks {
     /// From when on runs of a workflow have to be listed, when all since `since` are wanted.
-    pub(super) fn from(&self, repository: &str, workflow: &str, since: DateTime<Utc>) -> DateTime<Utc> {
-        match self.workflows.get(&name(repository, workflow)) {
-            Some(mark) if mark.since <= since => since.max(mark.looked_at - TimeDelta::days(RERUN_DAYS)),
+    pub(super) fn from(&self, repository: &str, workflow: &Workflow, since: DateTime<Utc>) -> DateTime<Utc> {
+        match self.workflows.get(&name(repository, &workflow.file)) {
+            Some(mark) if mark.since <= since && mark.job_name == workflow.job_name.to_string() => {
+                since.max(mark.looked_at - TimeDelta::days(RERUN_DAYS))
+            }
             _ => since,
         }
     }
 
+    /// Whether jobs of a workflow were last read by another pattern than its own: that may tell what the other could not.
+    pub(super) fn is_renamed(&self, repository: &str, workflow: &Workflow) -> bool {
+        let mark = self.workflows.get(&name(repository, &workflow.file));
+        mark.is_some_and(|mark| mark.job_name != workflow.job_name.to_string())
+    }
+
     /// All runs of a workflow that were created since `since` were known at `now`. A narrower look than the next one has to
     /// be leaves what it did not see to that.
-    pub(super) fn advance(&mut self, repository: &str, workflow: &str, since: DateTime<Utc>, now: DateTime<Utc>) {
-        let new = Watermark { since, looked_at: now };
-        let mark = self.workflows.entry(name(repository, workflow)).or_insert(new);
-        let whole = since <= mark.since || since <= mark.looked_at - TimeDelta::days(RERUN_DAYS);
-        let looked_at = if whole { now } else { mark.looked_at };
-        *mark = Watermark { since: mark.since.min(since), looked_at };
+    pub(super) fn advance(&mut self, repository: &str, workflow: &Workflow, since: DateTime<Utc>, now: DateTime<Utc>) {
+        let new = Watermark { since, looked_at: now, job_name: workflow.job_name.to_string() };
+        let renamed = self.is_renamed(repository, workflow);
+        let mark = self.workflows.entry(name(repository, &workflow.file)).or_insert_with(|| new.clone());
+        if since <= mark.since || (!renamed && since <= mark.looked_at - TimeDelta::days(RERUN_DAYS)) {
+            *mark = Watermark { since: mark.since.min(since), ..new };
+        }
     }
 
     /// Lists again what was created at `since` or later: a part of the ledger was lost.

@@ -1,9 +1,12 @@
 //! Pipeline files: what should be deployed, against what is.
+//!
+//! A pipeline is declared by the files that the configuration names, else by its own file as it was at the commit that
+//! was last deployed, where that is known from GitHub.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::model::declared::{Declared, DeclaredModel, DeclaredPipeline, parse};
+use crate::model::declared::{Declared, DeclaredModel, DeclaredPipeline, Deployed, Source, parse};
 use crate::model::pipeline::{Finding, FindingKind, Pipeline, Stage, quoted, resolve};
 use crate::model::resource::{Endpoint, EndpointKind, Resource, ResourceKind, Scope};
 use crate::model::tag::tag;
@@ -40,12 +43,29 @@ pub async fn read(files: &[PathBuf], scope: &Scope) -> (Vec<Declared>, Vec<Findi
     (declared, findings)
 }
 
+/// What is declared.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Files<'a> {
+    /// At the commits that were deployed.
+    pub deployed: &'a [Deployed],
+    /// Those of `pipelines.files`.
+    pub named: &'a [Declared],
+}
+
+/// What is declared of one pipeline, and where.
+struct Declaration<'a> {
+    pipeline: &'a DeclaredPipeline,
+    /// `None` for a file that the configuration names.
+    source: Option<&'a Source>,
+}
+
 /// Takes from the files what the tags do not tell: dependencies of stages that have none, who calls Textract, and that a
 /// pipeline is declared.
-pub fn complete(files: &[Declared], pipelines: &mut [Pipeline]) {
+pub fn complete(files: Files<'_>, pipelines: &mut [Pipeline]) {
     for pipeline in pipelines {
-        pipeline.declared = is_declared(files, pipeline);
-        for model in models(files, pipeline) {
+        let declarations = declarations(files, pipeline);
+        pipeline.declared = !declarations.is_empty();
+        for model in models(&declarations) {
             let wanted = tag("stage", &model.name);
             let Some(stage) = pipeline.stages.iter_mut().find(|stage| tag("stage", &stage.name) == wanted) else {
                 continue;
@@ -70,18 +90,19 @@ pub fn by_arn(resources: &[Resource]) -> BTreeMap<&str, &Resource> {
 /// starts with, by its name: those of now are the autoscaler's.
 #[must_use]
 pub fn compare(
-    files: &[Declared],
+    files: Files<'_>,
     pipelines: &[Pipeline],
     by_arn: &BTreeMap<&str, &Resource>,
     instances: impl Fn(&str) -> Option<u32>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for pipeline in pipelines {
-        let models = models(files, pipeline);
-        if !is_declared(files, pipeline) {
-            continue;
-        }
-        let mut found = |resource: &str, kind, detail| {
+        let declarations = declarations(files, pipeline);
+        let Some(first) = declarations.first() else { continue };
+        let models: Vec<&DeclaredModel> = models(&declarations).collect();
+        let source = first.source.map(|source| format!(", says {}", told(source))).unwrap_or_default();
+        let mut found = |resource: &str, kind, detail: String| {
+            let detail = detail + &source;
             findings.push(Finding {
                 scope: pipeline.scope.clone(),
                 resource: resource.to_owned(),
@@ -132,9 +153,10 @@ pub struct DeclaredStage {
 /// Every declared stage of the pipelines of one account and region, and whether it is there. Nothing is said of one
 /// whose endpoints have not been described yet.
 #[must_use]
-pub fn stages(files: &[Declared], pipelines: &[Pipeline], by_arn: &BTreeMap<&str, &Resource>) -> Vec<DeclaredStage> {
+pub fn stages(files: Files<'_>, pipelines: &[Pipeline], by_arn: &BTreeMap<&str, &Resource>) -> Vec<DeclaredStage> {
     let of_pipeline = |(index, pipeline): (usize, &Pipeline)| {
-        let stages = models(files, pipeline).into_iter().filter_map(|model| {
+        let declarations = declarations(files, pipeline);
+        let stages = models(&declarations).filter_map(|model| {
             let endpoints = described(pipeline, &model.name, by_arn)?;
             let missing = !endpoints.iter().any(|(_, endpoint)| endpoint.in_service());
             Some(DeclaredStage { pipeline: index, stage: model.name.clone(), missing })
@@ -155,16 +177,21 @@ fn described<'a>(
 }
 
 /// Declared pipelines of which nothing is deployed in any of `pipelines`, which are those of every account and region:
-/// name and environment, the latter empty when the file declares them for any.
+/// name and environment, the latter empty when the file declares them for any. What a deployment has declared is told
+/// only for environments of which something was found: the others are in accounts that nobody has asked.
 #[must_use]
-pub fn undeployed(files: &[Declared], pipelines: &[Pipeline]) -> Vec<(String, String)> {
-    let mut missing = Vec::new();
-    for (environment, declared) in files.iter().flat_map(|file| &file.environments) {
-        for entry in declared {
-            let deployed = pipelines.iter().any(|pipeline| is_meant(environment, entry, pipeline));
-            if !deployed {
-                missing.push((entry.name.clone(), environment.clone()));
-            }
+pub fn undeployed(files: Files<'_>, pipelines: &[Pipeline]) -> Vec<(String, String)> {
+    let named = files.named.iter().flat_map(|file| &file.environments);
+    let named = named.flat_map(|(environment, list)| list.iter().map(move |entry| (&entry.name, environment)));
+    let mut missing: Vec<(String, String)> = named
+        .filter(|(name, environment)| !pipelines.iter().any(|pipeline| is_meant(name, environment, pipeline)))
+        .map(|(name, environment)| (name.clone(), environment.clone()))
+        .collect();
+    for Deployed { unit, .. } in files.deployed.iter().filter(|deployed| deployed.pipeline.is_some()) {
+        let wanted = tag("environment", &unit.environment);
+        let seen = pipelines.iter().any(|pipeline| tag("environment", &pipeline.environment) == wanted);
+        if seen && !pipelines.iter().any(|pipeline| pipeline.is(&unit.pipeline, &unit.environment)) {
+            missing.push((unit.pipeline.clone(), unit.environment.clone()));
         }
     }
     missing.sort();
@@ -172,24 +199,31 @@ pub fn undeployed(files: &[Declared], pipelines: &[Pipeline]) -> Vec<(String, St
     missing
 }
 
-fn is_meant(environment: &str, entry: &DeclaredPipeline, pipeline: &Pipeline) -> bool {
+fn is_meant(name: &str, environment: &str, pipeline: &Pipeline) -> bool {
     let environment = if environment.is_empty() { pipeline.environment.as_str() } else { environment };
-    pipeline.is(&entry.name, environment)
+    pipeline.is(name, environment)
 }
 
-fn declarations<'a>(files: &'a [Declared], pipeline: &Pipeline) -> impl Iterator<Item = &'a DeclaredPipeline> {
-    let all = files.iter().flat_map(|file| &file.environments);
-    all.flat_map(move |(environment, entries)| {
-        entries.iter().filter(move |entry| is_meant(environment, entry, pipeline))
-    })
+fn declarations<'a>(files: Files<'a>, pipeline: &Pipeline) -> Vec<Declaration<'a>> {
+    let all = files.named.iter().flat_map(|file| &file.environments);
+    let all = all.flat_map(|(environment, entries)| entries.iter().map(move |entry| (environment, entry)));
+    let named = all.filter(|(environment, entry)| is_meant(&entry.name, environment, pipeline));
+    let named: Vec<_> = named.map(|(_, pipeline)| Declaration { pipeline, source: None }).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let deployed = files.deployed.iter().filter(|it| pipeline.is(&it.unit.pipeline, &it.unit.environment));
+    deployed.filter_map(|it| Some(Declaration { pipeline: it.pipeline.as_ref()?, source: Some(&it.source) })).collect()
 }
 
-fn is_declared(files: &[Declared], pipeline: &Pipeline) -> bool {
-    declarations(files, pipeline).next().is_some()
+fn models<'a>(declarations: &[Declaration<'a>]) -> impl Iterator<Item = &'a DeclaredModel> {
+    declarations.iter().flat_map(|declaration| &declaration.pipeline.models)
 }
 
-fn models<'a>(files: &'a [Declared], pipeline: &Pipeline) -> Vec<&'a DeclaredModel> {
-    declarations(files, pipeline).flat_map(|entry| &entry.models).collect()
+/// `"pipelines/lease.yaml" of acme/ml at commit 1a2b3c4d5e6f`.
+fn told(Source { repository, yaml, sha }: &Source) -> String {
+    let sha: String = sha.chars().take(12).collect();
+    format!("{} of {repository} at commit {sha}", quoted(yaml))
 }
 
 fn endpoints<'a>(stage: &Stage, by_arn: &BTreeMap<&'a str, &'a Resource>) -> Vec<(&'a str, Option<&'a Endpoint>)> {

@@ -14,7 +14,7 @@ use super::{Inventory, Tracked, declared};
 use crate::client::aws::sagemaker::{self, Description, ListedEndpoint};
 use crate::client::aws::{Aws, AwsError, Class};
 use crate::config::Settings;
-use crate::model::declared::Declared;
+use crate::model::declared::{Declared, Deployed};
 use crate::model::pipeline::{Finding, FindingKind, Pipeline, Stage, check_dependencies, group, stage_of};
 use crate::model::resource::{EndpointKind, Resource, ResourceKind, Scope};
 use crate::model::series::sorted;
@@ -34,6 +34,7 @@ pub struct Round<'a> {
     /// Descriptions that are good for this round only, because a part is missing; by name in lower case.
     partial: BTreeMap<String, Remembered>,
     files: Vec<Declared>,
+    deployed: &'a [Deployed],
     findings: Vec<Finding>,
     errors: Vec<AwsError>,
     described: usize,
@@ -62,10 +63,16 @@ impl Pending {
 
 impl<'a> Round<'a> {
     /// Asks for tags and lists endpoints. What the memory knows of endpoints that have not changed is used at once.
+    /// `deployed` is what GitHub tells of pipelines' files.
     ///
     /// # Errors
     /// When the tagged resources could not be had; the memory is as it was.
-    pub async fn open(aws: &'a Aws, settings: &'a Settings, memory: &mut Memory) -> Result<Self, AwsError> {
+    pub async fn open(
+        aws: &'a Aws,
+        settings: &'a Settings,
+        deployed: &'a [Deployed],
+        memory: &mut Memory,
+    ) -> Result<Self, AwsError> {
         let keys = &settings.tags;
         let tagged = aws.tagged(&keys.pipeline).await?;
         let resources = tagged.into_iter().map(resource);
@@ -80,6 +87,7 @@ impl<'a> Round<'a> {
             pending: VecDeque::new(),
             partial: BTreeMap::new(),
             files,
+            deployed,
             findings,
             errors: Vec::new(),
             described: 0,
@@ -151,14 +159,15 @@ impl<'a> Round<'a> {
             memory.see(&resource.arn, &series_tags(resource, scope, keys), now);
         }
         let (mut pipelines, mut findings) = group(&resources, scope, keys, &self.settings.environments);
-        declared::complete(&self.files, &mut pipelines);
+        let files = declared::Files { deployed: self.deployed, named: &self.files };
+        declared::complete(files, &mut pipelines);
         findings.extend(self.findings.iter().cloned());
         findings.extend(pipelines.iter().flat_map(check_dependencies));
         let instances = |config: &str| memory.config(config).and_then(sagemaker::EndpointConfig::instances);
         let by_arn = declared::by_arn(&resources);
-        findings.extend(declared::compare(&self.files, &pipelines, &by_arn, instances));
+        findings.extend(declared::compare(files, &pipelines, &by_arn, instances));
         findings.sort();
-        let declared = declared::stages(&self.files, &pipelines, &by_arn);
+        let declared = declared::stages(files, &pipelines, &by_arn);
         let shaped_since = self.shapes(&pipelines, &resources, memory);
         let textract = textract_tags(&pipelines, &resources, scope);
         if !textract.is_empty() {

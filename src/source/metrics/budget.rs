@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::plan::{Query, Subject, billed, of_metric};
 use crate::config::settings::Limits;
-use crate::model::catalogue::{Metric, Target, Tier};
+use crate::model::catalogue::{DeployMetric, Metric, Target, Tier};
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::EndpointKind;
 
@@ -113,6 +113,13 @@ fn computed(subjects: &[Subject], pipelines: &[Pipeline], declared: usize) -> De
     ]
     .map(|(name, series)| (name.to_owned(), (Tier::Hot, None, Demand { billed: 0, series: series as u64 })))
     .into()
+}
+
+/// The series about deployments of these pipelines. None of them is asked of CloudWatch or given up.
+#[must_use]
+pub fn of_deployments(pipelines: &[Pipeline]) -> Demands {
+    let demand = |metric: &DeployMetric| Demand { billed: 0, series: (metric.series() * pipelines.len()) as u64 };
+    DeployMetric::ALL.iter().map(|metric| (metric.name().to_owned(), (Tier::Warm, None, demand(metric)))).collect()
 }
 
 /// Adds the demand of another scope.
@@ -290,12 +297,16 @@ mod tests {
             declared: true,
         };
         let subjects = [subject(Target::Endpoint), subject(Target::Variant)];
-        let demands = super::demands(&[], &subjects, &[pipeline], 3, &limits(None, None));
+        let demands = super::demands(&[], &subjects, std::slice::from_ref(&pipeline), 3, &limits(None, None));
         let counted = demands.iter().map(|(name, (_, _, demand))| (name.as_str(), demand.series)).collect();
         let series = |name: &str| if name == "mlpipeline.stage.missing" { 3 } else { 1 };
         let expected: BTreeMap<&str, u64> =
             DERIVED.iter().map(|derived| (derived.name, series(derived.name))).collect();
         assert_eq!(expected, counted);
+        // 8 gauges of 3 windows each, 2 of the newest deployment, and one count for each of 4 results.
+        let of_deployments = super::of_deployments(&[pipeline.clone(), pipeline]);
+        assert_eq!(of_deployments.values().map(|(_, _, demand)| demand.series).sum::<u64>(), 2 * (8 * 3 + 2 + 4));
+        assert!(of_deployments.values().all(|(_, shed, demand)| shed.is_none() && demand.billed == 0));
     }
 
     #[test]

@@ -70,7 +70,7 @@ async fn commits_are_those_of_the_path_and_files_those_of_the_commit() {
         github.contents("pipelines/lease.yaml", new).await.unwrap(),
         github.contents("pipelines/lease.yaml", old).await.unwrap(),
     ];
-    assert!(String::from_utf8_lossy(&new).contains("name: Lease"));
+    assert!(String::from_utf8_lossy(&new).contains("\"name\": \"Lease\""));
     assert_ne!(new, old);
     for path in ["pipelines/other.yaml", "pipelines"] {
         assert!(github.contents(path, "main").await.unwrap_err().is_not_found(), "{path}");

@@ -1,6 +1,7 @@
 //! What speaks against a deployment, and what takes it back.
 
 use super::*;
+use crate::model::declared::Source;
 
 fn revert(commit: u32, authored_at: i64, message: &str) -> Change {
     Change {
@@ -289,4 +290,28 @@ fn a_mark_taken_back_in_the_same_second_is_taken_back() {
     assert!(!life.is_marked());
     life.mark(5);
     assert!(life.is_marked());
+}
+
+#[test]
+fn in_force_is_what_arrived_last_and_was_not_taken_away() {
+    let source =
+        |commit| Source { repository: "acme/ml".into(), yaml: "pipelines/lease.yaml".into(), sha: sha(commit) };
+    let unit = |pipeline: &str| Unit::new(pipeline, "data_prod");
+    let other = |run, commit, hour| up(run, commit, at(1, hour)).of("fax", "data_prod");
+    let mut facts = vec![
+        up(1, 1, at(1, 0)),
+        up(2, 2, at(1, 1)),
+        up(3, 3, at(1, 2)).ended(AttemptState::Failed),
+        up(4, 4, at(1, 3)).but(|it| it.action = Action::Preview),
+        other(5, 5, 0),
+    ];
+    assert_eq!(deployed(&facts).in_force(), [(unit("fax"), source(5)), (unit("lease"), source(2))]);
+    // Back to the first commit; the other is gone.
+    facts.extend([up(6, 1, at(2, 0)), other(7, 5, 9).but(|it| it.action = Action::Destroy)]);
+    assert_eq!(deployed(&facts).in_force(), [(unit("lease"), source(1))]);
+    // What cannot be told is not guessed.
+    facts.push(up(8, 8, at(3, 0)).but(|it| it.commit = Commit::Unknown(NoCommit::BranchDeleted)));
+    assert_eq!(deployed(&facts).in_force(), []);
+    facts.push(up(9, 9, at(4, 0)).but(|it| it.origin.yaml = String::new()));
+    assert_eq!(deployed(&facts).in_force(), []);
 }

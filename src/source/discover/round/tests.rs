@@ -32,6 +32,7 @@ fn round<'a>(aws: &'a Aws, settings: &'a Settings, names: &[&str]) -> Round<'a> 
         pending: VecDeque::new(),
         partial: BTreeMap::new(),
         files: Vec::new(),
+        deployed: &[],
         findings: Vec::new(),
         errors: Vec::new(),
         described: 0,
