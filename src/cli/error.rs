@@ -58,6 +58,9 @@ pub enum CommandError {
          example/ml-pipelines, workflows: [deploy.yml]}}]}}`"
     )]
     NoRepository,
+    /// Times that are told by it would be wrong.
+    #[error("this machine's clock is {0} Datadog's; correct it (NTP): nothing is read or sent meanwhile")]
+    WrongClock(String),
     /// Anything else, in words.
     #[error("{0}")]
     Failed(String),
@@ -82,6 +85,7 @@ impl CommandError {
             | Self::Send(_)
             | Self::Prepare(_)
             | Self::Refused(_)
+            | Self::WrongClock(_)
             | Self::Failed(_) => 1,
         }
     }

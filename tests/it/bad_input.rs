@@ -292,6 +292,10 @@ async fn a_clock_that_is_an_hour_off() {
         assert!(scene.stored("mlpipeline.", "").is_empty(), "points were sent by a wrong clock");
         assert_eq!(committed(&scene, "data_dev"), BTreeMap::new());
         assert!(!scene.path("state/discover").exists(), "epochs were stored by a wrong clock");
+        let history = scene.run(&["dora", "backfill", "--since", "2026-09-01"]).await;
+        insta::assert_snapshot!(format!("{name}_backfill"), history.whole());
+        assert!(scene.sim.deployments().is_empty(), "deployments were sent by a wrong clock");
+        assert!(!scene.path("state/ledger").exists(), "deployments were stored by a wrong clock");
         // It is said where it is seen, at the right time.
         let skew = scene.stored("ddsync.clock.skew", "");
         let now = scene.sim.clock().now().timestamp();

@@ -20,7 +20,7 @@ use super::super::session::Session;
 use super::super::{CommandError, ConfigArgs, NOT_FINISHED, Outcome, print};
 use crate::agent::Shutdown;
 use crate::agent::deploys::{Asked, Following, To};
-use crate::client::datadog::SendError;
+use crate::client::datadog::{SendError, Skew};
 use crate::client::{datadog, github};
 use crate::config::Settings;
 use crate::config::settings::GitHub;
@@ -103,6 +103,11 @@ pub(super) async fn run(args: &BackfillArgs, verbose: u8) -> Outcome {
     let datadog = datadog::Client::new(&settings.datadog)?.with_clock(session.clock);
     if !args.dry_run && !datadog.has_app_key() {
         return Err(SendError::NoAppKey.into());
+    }
+    // What is wrong with a key is told when there is something to send.
+    let _told_later = datadog.validate().await;
+    if let Some(skew) = datadog.skew().filter(Skew::is_too_far) {
+        return Err(CommandError::WrongClock(skew.words()));
     }
     let github = github::Client::new(repositories)?.with_clock(session.clock);
     let store = open(&session, args.dry_run)?;

@@ -5,9 +5,7 @@ use serde::Serialize;
 
 use super::print::{Mood, faint, painted, printable, strong};
 use super::{instant, rounded};
-use crate::model::dora::{
-    About, Action, Changes, Entry, Judged, Lead, LeadTime, Life, Reason, Rules, Standing, Verdict, Word,
-};
+use crate::model::dora::{About, Action, Changes, Entry, Judged, Life, Reason, Rules, Standing, Verdict, Word};
 use crate::model::pipeline::quoted;
 
 /// The JSON object of `dora explain --json`. Instants are Unix seconds, durations seconds.
@@ -118,18 +116,11 @@ fn uncounted(standing: Standing) -> &'static str {
 
 /// A reason, with the title of the commit that it is about, and where to look.
 fn one(reason: &Reason, explained: &Explained<'_>) -> Vec<String> {
-    let title = if reason.about == About::Lead { title(&reason.words, explained) } else { String::new() };
+    let title = explained.titles.iter().find(|(sha, _)| reason.commit.as_deref() == Some(*sha));
+    let title = title.map(|(_, title)| format!(": {}", printable(&quoted(title)))).unwrap_or_default();
     let mut lines = vec![format!("  {}{title}", printable(&reason.words))];
     lines.extend(reason.link.iter().map(|link| faint(printable(&format!("    {link}")))));
     lines
-}
-
-fn title(words: &str, explained: &Explained<'_>) -> String {
-    let Lead::Known { commits, .. } = &explained.judged.lead else { return String::new() };
-    let own = |commit: &&LeadTime| words.starts_with(&format!("commit {} after ", commit.sha));
-    let sha = commits.iter().find(own).map(|commit| commit.sha.as_str());
-    let title = explained.titles.iter().find(|(known, _)| Some(*known) == sha);
-    title.map(|(_, title)| format!(": {}", printable(&quoted(title)))).unwrap_or_default()
 }
 
 fn said(word: &Word, zone: FixedOffset) -> String {

@@ -26,7 +26,7 @@ pub enum SendError {
     /// 403 where a known scope is needed: the keys are good for something else.
     #[error(
         "datadog does not allow it (HTTP 403): give the application key the scope `{scope}`, check that its user may do \
-         this and that both keys belong to `datadog.site` {site}; it said: {answer}"
+         this, and that DD_API_KEY and DD_APP_KEY are right and belong to `datadog.site` {site}; it said: {answer}"
     )]
     Forbidden {
         /// What the application key, or the user behind it, lacks.

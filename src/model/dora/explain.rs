@@ -19,6 +19,9 @@ pub struct Reason {
     pub words: String,
     /// Where to look.
     pub link: Option<String>,
+    /// The commit that it is about, 40 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// What a reason is for.
@@ -68,7 +71,7 @@ impl Judged<'_> {
             Attribution::Artifact => "an artifact of the run",
         };
         let words = format!("run {} was recognised by {means}; its title is {:?}", self.deployment.run, origin.title);
-        Reason { about: About::Attribution, words, link: Some(origin.url.clone()) }
+        Reason { about: About::Attribution, words, link: Some(origin.url.clone()), commit: None }
     }
 
     fn attempts(&self, rules: &Rules) -> Vec<Reason> {
@@ -86,7 +89,7 @@ impl Judged<'_> {
                 format!(", its deploy job ran {}", span(to.saturating_sub(from)))
             });
             let words = format!("attempt {number} {how}{ran}");
-            Reason { about: About::Attempt, words, link: Some(attempt.url.clone()) }
+            Reason { about: About::Attempt, words, link: Some(attempt.url.clone()), commit: None }
         });
         attempts.collect()
     }
@@ -124,8 +127,10 @@ impl Judged<'_> {
             n => format!("{n} commits"),
         };
         let mut reasons = vec![plain(About::Lead, format!("it delivered {count} of this pipeline since {since}"))];
-        let each = commits.iter().map(|commit| format!("commit {} after {}", commit.sha, span(commit.seconds)));
-        reasons.extend(each.map(|words| plain(About::Lead, words)));
+        reasons.extend(commits.iter().map(|commit| Reason {
+            commit: Some(commit.sha.clone()),
+            ..plain(About::Lead, format!("commit {} after {}", commit.sha, span(commit.seconds)))
+        }));
         reasons
     }
 
@@ -145,6 +150,7 @@ impl Judged<'_> {
             about: About::Failure,
             words: format!("{weight} by the rule {}: {}", evidence.rule.name(), evidence.words),
             link: evidence.link.clone(),
+            commit: None,
         }));
         reasons
     }
@@ -184,7 +190,7 @@ impl Rules {
 }
 
 fn plain(about: About, words: String) -> Reason {
-    Reason { about, words, link: None }
+    Reason { about, words, link: None, commit: None }
 }
 
 /// A duration to the second, in words: `1 d 2 h`.
