@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `ledger/index.json` | the months that there are, and before when nothing is kept |
 //! | `ledger/2026-11.json` | deployments and other runs that were created in that month (UTC), with all that is known of them, and signals from it |
+//! | `ledger/words.json` | what people have said, once more: nobody can tell it again when a month is lost |
 //! | `ledger/loose.json` | words, comparisons and lives of ids of which no deployment is known yet; what has no month |
 //!
 //! A save writes what has changed, the index first and the loose facts last, so that a kill in between leaves a fact in
@@ -12,6 +13,7 @@
 //! that cannot be understood is set aside and costs only itself: [`StoredLedger::set_aside`] says from when on to
 //! collect again.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc};
@@ -37,6 +39,7 @@ pub const KEPT_DAYS: i64 = 400;
 
 const INDEX: &str = "index";
 const LOOSE: &str = "loose";
+const WORDS: &str = "words";
 
 /// A ledger and what the store has of it.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +70,7 @@ enum Part {
     /// `2026-11`.
     Month(String),
     Loose,
+    Words,
 }
 
 type Digest = [u8; 32];
@@ -88,7 +92,7 @@ struct Index {
 /// A part of a ledger; it is read back as a [`Ledger`].
 #[derive(Debug, Default, Serialize)]
 struct Segment<'a> {
-    entries: BTreeMap<&'a DeploymentId, &'a Entry>,
+    entries: BTreeMap<&'a DeploymentId, Cow<'a, Entry>>,
     runs: BTreeMap<u64, &'a Run>,
     signals: BTreeMap<&'a str, &'a Signal>,
 }
@@ -103,10 +107,17 @@ impl StoredLedger {
         stored.index = stored.read(store, INDEX, None).await?.data();
         let index = stored.index.clone().unwrap_or_default();
         stored.ledger.prune(index.pruned_before);
-        let months = index.months.into_iter().filter(|month| first_day(month).is_some());
-        let months: BTreeSet<String> = months.chain(kept_months(now)).collect();
-        for part in months.into_iter().map(Part::Month).chain([Part::Loose]) {
-            stored.take_in(store, part).await?;
+        let written: BTreeSet<String> = index.months.into_iter().filter(|month| first_day(month).is_some()).collect();
+        let months: BTreeSet<String> = written.iter().cloned().chain(kept_months(now)).collect();
+        for part in months.into_iter().map(Part::Month).chain([Part::Loose, Part::Words]) {
+            let object = key(part.name()).to_string();
+            let since = first_day(part.name()).filter(|_| written.contains(part.name()));
+            if !stored.take_in(store, part).await?
+                && let Some(since) = since
+            {
+                let words = "the object is not there, or was never written".to_owned();
+                stored.set_aside.push(SetAside { object, words, since: Some(since) });
+            }
         }
         Ok(stored)
     }
@@ -154,7 +165,7 @@ impl StoredLedger {
         let segments = split(ledger);
         let months = segments.keys().filter_map(|part| match part {
             Part::Month(month) => Some(month.clone()),
-            Part::Loose => None,
+            Part::Loose | Part::Words => None,
         });
         let mut written = 0;
         let next = Index { pruned_before: ledger.pruned_before, months: months.collect() };
@@ -181,18 +192,14 @@ impl StoredLedger {
         split(&self.ledger).into_keys().find(|part| !self.stored.contains_key(part))
     }
 
-    /// Loads a part and joins it with what is known.
-    async fn take_in(&mut self, store: &Store, part: Part) -> Result<(), StateError> {
-        let since = match &part {
-            Part::Month(month) => first_day(month),
-            Part::Loose => None,
-        };
-        let read = self.read::<Ledger>(store, part.name(), since).await?;
-        let corrupt = matches!(read, Read::Corrupt);
+    /// Loads a part and joins it with what is known. Whether there is such an object.
+    async fn take_in(&mut self, store: &Store, part: Part) -> Result<bool, StateError> {
+        let read = self.read::<Ledger>(store, part.name(), first_day(part.name())).await?;
+        let (there, corrupt) = (!matches!(read, Read::Nothing), matches!(read, Read::Corrupt));
         let segment = read.data().unwrap_or_default();
         self.stored.insert(part, (!corrupt).then(|| digest(&whole(&segment))));
         self.ledger.merge(segment);
-        Ok(())
+        Ok(there)
     }
 
     async fn read<T: serde::de::DeserializeOwned>(
@@ -228,6 +235,7 @@ impl Part {
         match self {
             Self::Month(month) => month,
             Self::Loose => LOOSE,
+            Self::Words => WORDS,
         }
     }
 
@@ -247,7 +255,11 @@ fn split(ledger: &Ledger) -> BTreeMap<Part, Segment<'_>> {
     let mut segments: BTreeMap<Part, Segment<'_>> = BTreeMap::new();
     for (id, entry) in &ledger.entries {
         let part = entry.deployment.as_ref().map_or(Part::Loose, |deployment| Part::of(deployment.created_at));
-        segments.entry(part).or_default().entries.insert(id, entry);
+        segments.entry(part).or_default().entries.insert(id, Cow::Borrowed(entry));
+        if !entry.words.is_empty() {
+            let words = Entry { words: entry.words.clone(), ..Entry::default() };
+            segments.entry(Part::Words).or_default().entries.insert(id, Cow::Owned(words));
+        }
     }
     for (id, run) in &ledger.runs {
         segments.entry(Part::of(run.created_at)).or_default().runs.insert(*id, run);
@@ -261,7 +273,7 @@ fn split(ledger: &Ledger) -> BTreeMap<Part, Segment<'_>> {
 /// A ledger as one part.
 fn whole(ledger: &Ledger) -> Segment<'_> {
     Segment {
-        entries: ledger.entries.iter().collect(),
+        entries: ledger.entries.iter().map(|(id, entry)| (id, Cow::Borrowed(entry))).collect(),
         runs: ledger.runs.iter().map(|(id, run)| (*id, run)).collect(),
         signals: ledger.signals.iter().map(|(name, signal)| (name.as_str(), signal)).collect(),
     }

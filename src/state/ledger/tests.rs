@@ -116,8 +116,9 @@ fn files(folder: &Path) -> Vec<String> {
 #[tokio::test]
 async fn every_fact_has_a_home_and_comes_back() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(save(dir.path(), facts()).await, 5);
-    assert_eq!(files(dir.path()), ["2026-09.json", "2026-10.json", "2026-11.json", "index.json", "loose.json"]);
+    assert_eq!(save(dir.path(), facts()).await, 6);
+    let names = ["2026-09.json", "2026-10.json", "2026-11.json", "index.json", "loose.json", "words.json"];
+    assert_eq!(files(dir.path()), names);
     let mut wanted = Ledger::default();
     for fact in facts() {
         wanted.observe(fact);
@@ -194,6 +195,23 @@ async fn a_part_that_is_corrupt_costs_only_itself() {
 }
 
 #[tokio::test]
+async fn a_month_that_is_not_there_is_missed_and_what_people_said_is_not_lost_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (good, bad) = (deployment(1, 0), deployment(2, 0));
+    save(dir.path(), [Fact::Deployment(good.clone()), Fact::Deployment(bad.clone()), word(&bad)]).await;
+    let told = |found: &StoredLedger| {
+        let told = found.set_aside().iter().map(|part| (part.object.clone(), part.since)).collect::<Vec<_>>();
+        (told, found.ledger().deployments().count(), found.ledger().entries[&bad.id()].words.len())
+    };
+    assert_eq!(told(&load(dir.path()).await), (Vec::new(), 2, 1));
+    std::fs::remove_file(dir.path().join(NOVEMBER)).unwrap();
+    assert_eq!(told(&load(dir.path()).await), (vec![(NOVEMBER.to_owned(), Some(1_793_491_200))], 0, 1));
+    // Read anew it is whole again.
+    save(dir.path(), [Fact::Deployment(good), Fact::Deployment(bad.clone())]).await;
+    assert_eq!(told(&load(dir.path()).await), (Vec::new(), 2, 1));
+}
+
+#[tokio::test]
 async fn without_its_index_everything_is_found() {
     let dir = tempfile::tempdir().unwrap();
     save(dir.path(), facts()).await;
@@ -215,7 +233,7 @@ async fn months_that_are_old_are_emptied_whole() {
     let store = open(dir.path());
     let mut stored = StoredLedger::load(&store, now()).await.unwrap();
     assert!(stored.prune(now()));
-    assert_eq!(stored.save(&store).await.unwrap(), 2, "the index and the month");
+    assert_eq!(stored.save(&store).await.unwrap(), 3, "the index, the month, and the words");
     assert!(!stored.prune(now() + TimeDelta::days(1)), "a month is forgotten once a month");
     drop(store);
     let later = load(dir.path()).await;
