@@ -214,7 +214,7 @@ impl Following {
         Ok(Collected { summary, new, changed: news > 0 })
     }
 
-    /// Brings Datadog up to date, and saves what it said yes to, also after an error: see [`Delivery::last_error`].
+    /// Brings Datadog up to date, and saves what it said yes to, also after an error: see [`Delivery::error`].
     ///
     /// # Errors
     /// Only of the state. The next delivery finds what Datadog has then.

@@ -77,25 +77,25 @@ pub struct Summary {
     pub pending: usize,
     /// Comparisons of commits that were answered.
     pub compared: usize,
-    /// Runs whose title fits their workflow's pattern. None of many: the pattern is wrong, or `run-name` is missing.
-    pub titled: usize,
-    /// The newest title that does not fit, with the workflow that it is of.
-    pub unfit: Option<Unfit>,
+    /// Workflows none of whose titles fit: the pattern is wrong, or `run-name` is missing.
+    pub unfit: Vec<Unfit>,
     /// What could not be read. Each cost only itself.
     pub troubles: Vec<Trouble>,
     /// Why it ended before everything was asked; the next round goes on from there.
     pub stopped: Option<Stopped>,
 }
 
-/// A title that does not fit.
+/// A workflow whose titles do not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
     /// `owner/name`.
     pub repository: String,
     /// The name of the file.
     pub workflow: String,
-    /// As GitHub says: hostile.
+    /// The newest, as GitHub says: hostile.
     pub title: String,
+    /// Runs that were listed.
+    pub listed: usize,
 }
 
 /// Something that could not be read.

@@ -11,7 +11,7 @@ use ddsync::config::Secret;
 use ddsync::config::settings::{Compression, Datadog};
 use ddsync::model::dora::{
     Action, Attempt, AttemptState, Attribution, Commit, CommitSource, Deployment, DeploymentId, Fact, Ledger, Life,
-    Origin, Rule, Rules, Unit, Verdict, Word,
+    Origin, Rule, Rules, Sent, Unit, Verdict, Word,
 };
 use ddsync::sim::{Clock as SimClock, Fault, KeptDeployment, ObjectKind, Options, Rule as FaultRule, Sim};
 use ddsync::sink::dora::{Delivery, Differences, Request, compare, deliver, series};
@@ -195,7 +195,7 @@ async fn everything_is_sent_once_and_then_nothing_is_asked() {
     place.know(week(place.now));
     let first = place.deliver_and_save().await;
     assert_eq!((first.sent, first.found, first.marked, first.unmarked), (4, 0, 1, 0), "{first:?}");
-    assert_eq!((first.posted, first.pending, &first.last_error), (4, 0, &None), "{first:?}");
+    assert_eq!((first.posted, first.pending, &first.error), (4, 0, &None), "{first:?}");
     assert_eq!(place.content(), week_at_datadog());
     let kept = place.sim.deployments();
     let in_one_second: BTreeSet<i64> = kept.iter().map(|one| one.finished_at - place.now).collect();
@@ -260,7 +260,7 @@ async fn a_limit_is_waited_for_and_a_failing_server_costs_what_it_fails() {
     place.fail(Fault::ServerError(500), "send_deployment", 1);
     let second = place.deliver_and_save().await;
     assert_eq!((second.sent, second.pending), (0, 1), "{second:?}");
-    assert_eq!(second.last_error.map(|error| error.tag()), Some("server"));
+    assert_eq!(second.error.map(|error| error.tag()), Some("server"));
     let third = place.deliver_and_save().await;
     assert_eq!((third.sent, third.found, third.pending), (1, 0, 0), "{third:?}");
 }
@@ -272,7 +272,7 @@ async fn without_the_application_key_nothing_is_sent_and_the_setting_is_named() 
     let app_key = place.settings.app_key.take();
     let delivery = place.deliver_and_save().await;
     assert_eq!((delivery.sent, delivery.posted, delivery.pending, delivery.requests), (0, 0, 8, 0), "{delivery:?}");
-    let words = delivery.last_error.expect("an error").to_string();
+    let words = delivery.error.expect("an error").to_string();
     assert!(words.contains("DD_APP_KEY") && words.contains("`datadog.app_key_file`"), "{words}");
 
     place.settings.app_key = app_key.map(|_| Secret::new("of-another-organisation"));
@@ -289,7 +289,7 @@ async fn a_scope_that_the_key_lacks_costs_the_marks_alone() {
     place.fail(Fault::Forbidden, "patch_deployment", 1);
     let delivery = place.deliver_and_save().await;
     assert_eq!((delivery.sent, delivery.marked, delivery.posted, delivery.pending), (4, 0, 4, 1), "{delivery:?}");
-    let words = delivery.last_error.expect("an error").to_string();
+    let words = delivery.error.expect("an error").to_string();
     assert!(words.contains("`dora_metrics_write`"), "{words}");
     assert_eq!(place.deliver_and_save().await.marked, 1);
     assert_eq!(place.content(), week_at_datadog());
@@ -308,7 +308,7 @@ async fn a_page_in_the_place_of_datadog_gets_nothing_and_is_named() {
     tokio::spawn(async move { axum::serve(listener, page).await.expect("it serves") });
     let delivery = place.deliver_and_save().await;
     assert_eq!((delivery.sent, delivery.facts.len(), delivery.requests), (0, 0, 1), "{delivery:?}");
-    assert_eq!(delivery.last_error.map(|error| error.tag()), Some("misdirected"));
+    assert_eq!(delivery.error.map(|error| error.tag()), Some("misdirected"));
     place.settings.base_url = good;
     assert_eq!(place.deliver_and_save().await.sent, 4);
     assert_eq!(place.content(), week_at_datadog());
@@ -353,6 +353,26 @@ async fn one_that_is_refused_costs_itself_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_deleted_at_datadog_is_told_once_and_not_marked_for_ever() {
+    let mut place = Place::open().await;
+    let gone = up(8, 8, place.now - 5 * HOUR);
+    let (id, finished_at) = (gone.id(), place.now - 5 * HOUR);
+    let sent = Sent { at: finished_at + 60, started_at: finished_at - 300, finished_at };
+    place.know([gone.clone()]);
+    place.ledger.observe(Fact::Life {
+        id: id.clone(),
+        life: Life { sent: Some(sent), posted: Some(place.now), ..Life::default() },
+    });
+    place.say(&gone, Verdict::Failed);
+    let first = place.deliver_and_save().await;
+    assert_eq!((first.pending, &first.error), (0, &None), "{first:?}");
+    assert_eq!(first.refused[0].0, id);
+    assert!(first.refused[0].1.contains("deleted"), "{first:?}");
+    let refused = BTreeSet::from([id]);
+    assert_eq!(place.deliver_at_most(10, &refused).await, Delivery::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mark_is_taken_back_when_a_later_fact_undoes_it() {
     let mut place = Place::open().await;
     let all = week(place.now);
@@ -382,7 +402,7 @@ async fn a_history_is_sent_in_pieces_and_a_lost_ledger_sends_none_of_it_again() 
     let mut rounds = Vec::new();
     while rounds.last() != Some(&0) {
         let delivery = place.deliver_and_save().await;
-        assert_eq!(delivery.last_error, None);
+        assert_eq!(delivery.error, None);
         rounds.push(delivery.sent);
     }
     assert_eq!(rounds, [1_000, 1_000, 300, 0]);

@@ -17,7 +17,7 @@ use crate::provision::apply::link as page;
 use crate::provision::object::{Kind, Mark};
 use crate::sink::dora::{Delivery, series};
 use crate::source::alerts::{Alerts, alerts};
-use crate::source::deploys::{self, Stopped, What};
+use crate::source::deploys::{self, Stopped, Unfit, What};
 use crate::telemetry::Name;
 
 /// How long GitHub is asked in one run. The next one goes on where it ended.
@@ -134,7 +134,7 @@ impl Jobs {
                 Failure { message: error.to_string(), tag: error.tag(), retriable: error.is_retriable(), fatal: false };
             problems.add(failure);
         }
-        complaints.extend(unfit(&collected.summary));
+        complaints.extend(collected.summary.unfit.iter().map(unfit));
         Ok(collected)
     }
 
@@ -178,7 +178,7 @@ impl Jobs {
         };
         let delivery = followed.following.deliver(&self.store, to).await.map_err(|error| of_state(&error))?;
         self.count_requests("datadog", "dora", delivery.requests);
-        if let Some(error) = &delivery.last_error {
+        if let Some(error) = &delivery.error {
             problems.datadog(error);
         }
         Ok(delivery)
@@ -275,14 +275,12 @@ fn note(collected: &Collected, delivery: &Delivery, silent: usize) -> String {
 }
 
 /// A pattern that fits no title is wrong, or the workflow lacks the line.
-fn unfit(summary: &deploys::Summary) -> Option<String> {
-    let unfit = summary.unfit.as_ref().filter(|_| summary.titled == 0)?;
-    Some(format!(
-        "no title of {} fits `run_name`, the newest of {} is {}; see `run_name` in `github`, and `run-name` in the workflow",
-        unfit.repository,
-        unfit.workflow,
-        crate::model::pipeline::quoted(&unfit.title)
-    ))
+fn unfit(Unfit { repository, workflow, title, .. }: &Unfit) -> String {
+    format!(
+        "no title of {repository} fits `run_name`, the newest of {workflow} is {}; see `run_name` in `github`, and `run-name` \
+         in the workflow",
+        crate::model::pipeline::quoted(title)
+    )
 }
 
 #[cfg(test)]

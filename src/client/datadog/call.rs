@@ -12,6 +12,9 @@ use super::{Answer, Client, KEYS, SendError, error};
 /// At most this much of an answer that holds objects is read. A page of 1,000 monitors is some megabytes.
 pub(super) const MAX_OBJECTS_BYTES: usize = 64 * 1024 * 1024;
 
+/// How long a request waits for its limit. One that would wait longer is told as refused.
+const PATIENCE: TimeDelta = TimeDelta::minutes(2);
+
 /// One request.
 #[derive(Clone)]
 pub(super) struct Call<'a> {
@@ -103,9 +106,11 @@ impl Client {
             request = request.json(body);
         }
         let endpoint = (call.method.clone(), call.path, call.id.is_some());
-        self.limiter.admit(&endpoint).await;
-        let answer = self.exchange(request, MAX_OBJECTS_BYTES).await?;
         let real = |span| self.clock.real_duration(TimeDelta::from_std(span).unwrap_or_default());
+        let patience = self.clock.real_duration(PATIENCE);
+        let late = |wait| SendError::RateLimited { retry_after: Some(wait) };
+        self.limiter.admit(&endpoint, patience).await.map_err(late)?;
+        let answer = self.exchange(request, MAX_OBJECTS_BYTES).await?;
         self.limiter.note(&endpoint, answer.status, &answer.headers, real);
         Ok(answer)
     }

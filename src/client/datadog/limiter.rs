@@ -38,11 +38,16 @@ struct Window {
 }
 
 impl Limiter {
-    /// Waits until one more request to `endpoint` is within its limit.
-    pub(super) async fn admit(&self, endpoint: &Endpoint) {
+    /// Waits until one more request to `endpoint` is within its limit. `Err` says how long that would take, when it is
+    /// longer than `patience`: whoever waits without a word for an hour is taken for dead.
+    pub(super) async fn admit(&self, endpoint: &Endpoint, patience: Duration) -> Result<(), Duration> {
         loop {
-            let wait = self.with(|known| known.admit(endpoint, Instant::now()));
-            let Some(until) = wait else { return };
+            let now = Instant::now();
+            let Some(until) = self.with(|known| known.admit(endpoint, now)) else { return Ok(()) };
+            let wait = until - now;
+            if wait > patience {
+                return Err(wait);
+            }
             sleep_until(until).await;
         }
     }
@@ -179,7 +184,8 @@ mod tests {
         let told = headers(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "10")]);
         let start = Instant::now();
         limiter.note(&WRITE, 200, &told, |span| span / 100);
-        limiter.admit(&WRITE).await;
+        assert!(!limiter.admit(&WRITE, Duration::ZERO).await.unwrap_err().is_zero(), "nobody waits longer than that");
+        limiter.admit(&WRITE, Duration::MAX).await.unwrap();
         assert!((100..5_000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
     }
 }

@@ -62,6 +62,14 @@ pub enum Changes {
     Known(Vec<Change>),
 }
 
+impl Comparison {
+    /// Whether GitHub did not have one of the commits.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.changes == Changes::Unknown(NoLead::HistoryGone)
+    }
+}
+
 /// Why the commits of a deployment are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,6 +112,8 @@ pub enum Lead {
 /// The lead time of one commit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct LeadTime {
+    /// The author's date, Unix seconds.
+    pub authored_at: i64,
     /// Author date -> deployment finished, in seconds. An author date after the deployment (clocks differ) gives 0.
     pub seconds: i64,
     /// The commit.

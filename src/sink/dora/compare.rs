@@ -65,13 +65,15 @@ pub(super) fn differences(ledger: &Ledger, judged: &[Judged<'_>], items: &[Value
         let sent = ledger.entries.get(id).and_then(|entry| entry.life.sent);
         match there.get(id).map(Vec::as_slice) {
             None | Some([]) => differences.missing.push(id.clone()),
-            Some([one]) if sent.is_none_or(|sent| sent.finished_at == one.finished_at) => differences.same += 1,
+            Some([one]) if sent.is_none_or(|sent| one.finished_at().is_none_or(|at| at == sent.finished_at)) => {
+                differences.same += 1;
+            }
             Some([_]) => differences.moved.push(id.clone()),
             Some(_) => differences.repeated.push(id.clone()),
         }
     }
     // More was asked for than these instants, see above.
-    let inside = |listed: &Listed| (from..=to).contains(&listed.finished_at);
+    let inside = |listed: &Listed| listed.finished_at().is_none_or(|at| (from..=to).contains(&at));
     differences.foreign = foreign.iter().filter(|listed| inside(listed)).count();
     let unexpected = there.into_iter().filter(|(id, there)| !counted.contains(id) && there.iter().any(inside));
     differences.unexpected = unexpected.map(|(id, _)| id).collect();

@@ -19,6 +19,9 @@ use crate::sink::dora::run::{Again, Blame, Run, blame};
 /// Seconds around a window that is looked at: ends may be shifted, and which of its times Datadog compares is not told.
 pub(super) const MARGIN: i64 = 3_600;
 
+/// Seconds after which what Datadog took is to be found there.
+const SETTLED: i64 = 3_600;
+
 /// What is to be delivered, and how much of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
@@ -57,8 +60,8 @@ pub struct Delivery {
     pub refused: Vec<(DeploymentId, String)>,
     /// What is left for the next delivery: deployments, marks and markers.
     pub pending: usize,
-    /// The error met last, even when something else succeeded after it.
-    pub last_error: Option<SendError>,
+    /// The error met first, even when something else succeeded after it: what came later may have followed from it.
+    pub error: Option<SendError>,
     /// Requests made, retries included.
     pub requests: u64,
 }
@@ -76,7 +79,7 @@ impl Delivery {
                 } else {
                     self.pending += 1;
                 }
-                self.last_error = Some(error);
+                self.error.get_or_insert(error);
             }
             None => self.pending += 1,
         }
@@ -86,11 +89,11 @@ impl Delivery {
     /// Takes in that nobody knows what Datadog has.
     fn blind(&mut self, items: usize, error: SendError) {
         self.pending += items;
-        self.last_error = Some(error);
+        self.error.get_or_insert(error);
     }
 }
 
-/// Brings Datadog up to date with the ledger. Never fails: see [`Delivery::last_error`].
+/// Brings Datadog up to date with the ledger. Never fails: see [`Delivery::error`].
 ///
 /// Needs the application key, without which nobody can look, nor mark; then nothing is sent.
 pub async fn deliver(client: &Client, clock: &Clock, request: Request<'_>) -> Delivery {
@@ -172,16 +175,22 @@ impl<'a> Work<'a> {
         let mut seconds: Seconds = self.request.ledger.seconds();
         let mut known: BTreeMap<&DeploymentId, &Listed> = BTreeMap::new();
         for listed in there {
-            seconds.note(&listed.service, listed.finished_at);
+            if let Some(finished_at) = listed.finished_at() {
+                seconds.note(&listed.service, finished_at);
+            }
             known.insert(&listed.id, listed);
         }
         let (mut missing, mut found) = (Vec::new(), BTreeSet::new());
         for judged in open {
-            if let Some(Listed { started_at, finished_at, .. }) = known.get(&judged.id) {
-                let sent = Sent { at: self.run.now(), started_at: *started_at, finished_at: *finished_at };
-                self.lives.sent(&judged.id, sent);
+            let listed = known.get(&judged.id);
+            let Some((started_at, finished_at)) = listed.and_then(|listed| listed.times).or_else(|| times(judged))
+            else {
+                continue;
+            };
+            if listed.is_some() {
+                self.lives.sent(&judged.id, Sent { at: self.run.now(), started_at, finished_at });
                 found.insert(judged.id.clone());
-            } else if let Some((started_at, finished_at)) = times(judged) {
+            } else {
                 let finished_at = seconds.take(&judged.deployment.unit.pipeline, finished_at);
                 missing.push(Timed { judged, started_at, finished_at });
             }
@@ -192,14 +201,23 @@ impl<'a> Work<'a> {
 
     /// Says which ones failed, what put them right, and which ones did not fail after all.
     async fn mark(&mut self, unsure: &BTreeSet<DeploymentId>) {
-        let open = marks(self.judged, &self.lives, unsure);
         let run = self.run;
+        let mut open = marks(self.judged, &self.lives, unsure);
+        open.retain(|(id, _)| !self.request.refused.contains(*id));
         let patched = run.each(open, |(id, mark)| {
             let (id, body) = ((*id).clone(), body::patch(id, mark));
             async move { run.ask(Again::Always, || run.client.patch_deployment(id.as_str(), &body)).await }
         });
         let answers: Vec<_> = patched.collect().await;
         for ((id, mark), answer) in answers {
+            if let Some(Err(SendError::NotFound { .. })) = answer
+                && self.lives.of(id).sent.is_some_and(|sent| sent.at < run.now() - SETTLED)
+            {
+                let words = "it is not there any more: somebody deleted it, and it is not sent again".to_owned();
+                warn!(deployment = %id, "datadog cannot mark a deployment: {words}");
+                self.delivery.refused.push((id.clone(), words));
+                continue;
+            }
             if self.delivery.take(id, "the mark of a deployment", answer) {
                 self.lives.marked(id, &mark, self.run.now());
                 match mark {

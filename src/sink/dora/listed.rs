@@ -10,20 +10,24 @@ use crate::model::dora::DeploymentId;
 pub(super) struct Listed {
     pub(super) id: DeploymentId,
     pub(super) service: String,
-    pub(super) started_at: i64,
-    pub(super) finished_at: i64,
+    /// Begin and end, as far as it tells them.
+    pub(super) times: Option<(i64, i64)>,
 }
 
-/// Reads one item; `None` when it has no id or no times, and then it is none of ours.
+/// Reads one item; `None` when it has no id, and then it is none of ours. One without times is there all the same: sent
+/// again it would be there twice.
 pub(super) fn listed(item: &Value) -> Option<Listed> {
     let attributes = &item["attributes"];
-    let started_at = seconds(&attributes["started_at"])?;
-    Some(Listed {
-        id: DeploymentId::from_text(item["id"].as_str()?),
-        service: attributes["service"].as_str().unwrap_or_default().to_owned(),
-        started_at,
-        finished_at: seconds(&attributes["finished_at"]).unwrap_or(started_at),
-    })
+    let [started, finished] = ["started_at", "finished_at"].map(|key| seconds(&attributes[key]));
+    let id = DeploymentId::from_text(item["id"].as_str()?);
+    let service = attributes["service"].as_str().unwrap_or_default().to_owned();
+    Some(Listed { id, service, times: started.or(finished).zip(finished.or(started)) })
+}
+
+impl Listed {
+    pub(super) fn finished_at(&self) -> Option<i64> {
+        Some(self.times?.1)
+    }
 }
 
 /// An instant as RFC 3339, or as a number of seconds, milliseconds or nanoseconds: the description of the API says the one,
@@ -64,11 +68,16 @@ mod tests {
 
     #[test]
     fn what_is_none_of_ours_does_no_harm() {
-        for item in [json!(null), json!({}), json!({"id": 5}), json!({"id": "a", "attributes": {"service": 3}})] {
+        for item in [json!(null), json!({}), json!({"id": 5})] {
             assert_eq!(listed(&item), None, "{item}");
         }
         let read = listed(&json!({"id": "a", "attributes": {"started_at": 5, "service": "lease"}}));
         let id = DeploymentId::from_text("a");
-        assert_eq!(read, Some(Listed { id, service: "lease".into(), started_at: 5, finished_at: 5 }));
+        let here = |times| Some(Listed { id: id.clone(), service: "lease".into(), times });
+        assert_eq!(read, here(Some((5, 5))));
+        let read =
+            listed(&json!({"id": "a", "attributes": {"started_at": null, "finished_at": 7, "service": "lease"}}));
+        assert_eq!(read, here(Some((7, 7))));
+        assert_eq!(listed(&json!({"id": "a", "attributes": {"service": "lease"}})), here(None));
     }
 }

@@ -72,6 +72,8 @@ fn state(job: &Job) -> AttemptState {
         Some("success" | "neutral") => AttemptState::Succeeded,
         Some("timed_out") => AttemptState::TimedOut,
         Some("failure") => AttemptState::Failed,
+        // What is over has a conclusion: asked again it will be told.
+        None => AttemptState::Running,
         // Also `stale` and `action_required`: nobody says that it did anything.
         _ => AttemptState::Cancelled,
     }

@@ -9,6 +9,9 @@ use crate::model::dora::{AttemptState, Deployment, Ledger, Run, RunState};
 /// GitHub allows 50 re-runs. <https://docs.github.com/en/actions/how-tos/manage-workflow-runs/re-run-workflows-and-jobs>
 const MOST_ATTEMPTS: u32 = 100;
 
+/// Seconds for which GitHub is asked again for what it did not have.
+pub(super) const AGAIN: i64 = 24 * 3_600;
+
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -66,7 +69,13 @@ impl<'a> Known<'a> {
 }
 
 /// What is left to ask about a run of which these deployments, or this record, are known.
-pub(super) fn left(run: &github::Run, known: &[Deployment], record: Option<&Run>, workflow: &Workflow) -> Left {
+pub(super) fn left(
+    run: &github::Run,
+    known: &[Deployment],
+    record: Option<&Run>,
+    workflow: &Workflow,
+    now: i64,
+) -> Left {
     let attempts = run.run_attempt.saturating_sub(MOST_ATTEMPTS).max(1)..=run.run_attempt.max(1);
     if !known.is_empty() {
         let open = |deployment: &Deployment, number: u32| {
@@ -80,7 +89,8 @@ pub(super) fn left(run: &github::Run, known: &[Deployment], record: Option<&Run>
         RunState::Pending => false,
         // A new pattern may read what the old one could not.
         RunState::NoInputs => workflow.run_name.read(title).is_none(),
-        RunState::NoFile => true,
+        // GitHub may not have found what had just been pushed.
+        RunState::NoFile => now - record.as_of > AGAIN,
     });
     if settled { Left::Nothing(Fate::Unattributed) } else { Left::Attempts(attempts.collect()) }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use chrono::{DateTime, Utc};
 
 use super::compare::{compare, paths};
-use super::known::{Fate, Known, Left, left};
+use super::known::{AGAIN, Fate, Known, Left, left};
 use super::run::{Of, Read, Reader, unread};
 use super::{Progress, Stopped, Summary, Trouble, Unfit, Watermarks, What};
 use crate::client::github::{self, Client, Error};
@@ -164,6 +164,10 @@ impl<'a> Round<'a> {
                 break;
             }
             match self.answer(&question).await {
+                // A commit that had just been pushed may not be everywhere yet.
+                Ok(Some(comparison)) if comparison.is_gone() && self.is_young(ledger, &question.id) => {
+                    self.unanswered.insert((question.id, question.base));
+                }
                 Ok(Some(comparison)) => {
                     self.failures = 0;
                     self.summary.compared += 1;
@@ -252,15 +256,15 @@ impl<'a> Round<'a> {
             self.trouble(repository, workflow, None, What::Cut);
         }
         self.listed.push((repository, workflow, since));
+        self.look_at_titles(repository, workflow, &found.items);
         let ids: HashSet<u64> = found.items.iter().map(|run| run.id).collect();
         for run in found.items {
             self.summary.listed += 1;
-            self.look_at_title(repository, workflow, &run);
             let deployments = known.deployments(run.id);
             let record = known.run(run.id).cloned();
             // Another pattern may read the names of its jobs.
             let settled = record.as_ref().filter(|record| !renamed || record.state != RunState::NoInputs);
-            match left(&run, &deployments, settled, workflow) {
+            match left(&run, &deployments, settled, workflow, self.opened.timestamp()) {
                 Left::Nothing(fate) => self.count(fate),
                 Left::Attempts(numbers) => {
                     let which = Which::Listed(Box::new(run), numbers);
@@ -277,16 +281,16 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Lists are newest first, so the first that does not fit is the one to show.
-    fn look_at_title(&mut self, repository: &Repository, workflow: &Workflow, run: &github::Run) {
-        let title = run.display_title.as_deref().unwrap_or_default();
-        if workflow.run_name.read(title).is_some() {
-            self.summary.titled += 1;
-        } else if self.summary.unfit.is_none() {
-            self.summary.unfit = Some(Unfit {
+    fn look_at_titles(&mut self, repository: &Repository, workflow: &Workflow, runs: &[github::Run]) {
+        let titles = || runs.iter().map(|run| run.display_title.as_deref().unwrap_or_default());
+        // Lists are newest first.
+        if let Some(newest) = titles().next().filter(|_| titles().all(|title| workflow.run_name.read(title).is_none()))
+        {
+            self.summary.unfit.push(Unfit {
                 repository: repository.name.clone(),
                 workflow: workflow.file.clone(),
-                title: title.chars().take(MAX_TITLE).collect(),
+                title: newest.chars().take(MAX_TITLE).collect(),
+                listed: runs.len(),
             });
         }
     }
@@ -301,7 +305,7 @@ impl<'a> Round<'a> {
                     Err(error) if error.is_not_found() => return Ok(Reader::vanished(known, record.clone())),
                     Err(error) => return Err(error),
                 };
-                match left(&run, known, record.as_ref(), workflow) {
+                match left(&run, known, record.as_ref(), workflow, self.opened.timestamp()) {
                     Left::Nothing(fate) => return Ok(Read { fate, facts: Vec::new(), troubles: Vec::new() }),
                     Left::Attempts(numbers) => (run, numbers),
                 }
@@ -344,6 +348,11 @@ impl<'a> Round<'a> {
         let comparison = compare(github, base, head, &paths(yaml, &repository.source_paths)).await?;
         self.answers.insert(key, comparison.clone());
         Ok(Some(comparison))
+    }
+
+    fn is_young(&self, ledger: &Ledger, id: &DeploymentId) -> bool {
+        let deployment = ledger.entries.get(id).and_then(|entry| entry.deployment.as_ref());
+        deployment.is_some_and(|it| self.opened.timestamp() - it.origin.as_of < AGAIN)
     }
 
     fn repository(&self, name: &str) -> Option<&'a Repository> {

@@ -349,9 +349,12 @@ fn again(known: &Deployment, of: Of<'_>, attempts: &Attempts) -> Deployment {
 
 fn tried(of: Of<'_>, attempts: &Attempts, call: &Call) -> BTreeMap<u32, Attempt> {
     let tried = attempts.iter().map(|(number, jobs)| {
-        let over = *number < of.run.run_attempt || is_over(of.run);
+        let newest = *number == of.run.run_attempt;
         let url = format!("{}/attempts/{number}", page(of));
         let jobs = jobs.as_deref().unwrap_or_default();
+        // A success of nothing is no answer.
+        let untold = newest && jobs.is_empty() && of.run.conclusion.as_deref() == Some("success");
+        let over = !newest || (is_over(of.run) && !untold);
         (*number, attempt(jobs, *number, over, url, call, &of.workflow.job_name))
     });
     tried.collect()

@@ -65,6 +65,8 @@ fn the_deploy_job_is_the_one_that_says_so() {
     assert_eq!(tried(&[deploy(Some("success")), job(DEPLOY, Some("failure"), 3, 8)]), (Failed, Some(3), Some(9)));
     // A later job that fails is no failed deploy.
     assert_eq!(tried(&[deploy(Some("success")), job("notify", Some("failure"), 9, 10)]), (Succeeded, Some(5), Some(9)));
+    // Over and without a conclusion: GitHub will tell it.
+    assert_eq!(tried(&[Job { conclusion: None, ..deploy(Some("success")) }]).0, Running);
     // Skipped, since the check failed: it touched nothing.
     assert_eq!(tried(&[job("check", Some("failure"), 0, 1), deploy(Some("skipped"))]), (Cancelled, None, None));
     assert_eq!(tried(&[]), (Cancelled, None, None));

@@ -12,7 +12,7 @@ use crate::client::datadog::SendError;
 use crate::model::dora::{DeploymentId, Judged, UnitKey};
 use crate::model::pipeline::quoted;
 use crate::sink::dora::{Delivery, Differences};
-use crate::source::deploys::{Stopped, Summary};
+use crate::source::deploys::{Stopped, Summary, Unfit};
 
 /// So many deployments are named where several are meant.
 const NAMED: usize = 5;
@@ -85,6 +85,9 @@ pub(super) fn text(done: &Done, (since, until): (DateTime<Utc>, DateTime<Utc>), 
     if let Some(Ok(differences)) = &done.proof {
         lines.push(String::new());
         lines.push(strong("Proof: the ledger against Datadog's list"));
+        if done.summary.listed == 0 && !done.summary.troubles.is_empty() {
+            lines.push("GitHub could not be read: what was known before is compared".to_owned());
+        }
         lines.extend(proof(differences));
         lines.push(String::new());
         lines.push(strong("Where Datadog's rates differ from ours"));
@@ -238,15 +241,14 @@ fn named<'a>(ids: impl IntoIterator<Item = &'a DeploymentId>) -> String {
 pub(super) fn troubles(done: &Done) -> Told {
     let mut told = Told { warnings: Vec::new(), errors: Vec::new(), finished: true };
     let summary = &done.summary;
-    if let (0, Some(unfit)) = (summary.titled, &summary.unfit) {
-        told.warnings.push(format!(
-            "no title of {} fits `run_name` of its workflow; the newest of {}, {} is {}",
-            counted(summary.listed, "run"),
-            unfit.repository,
-            unfit.workflow,
-            quoted(&unfit.title)
-        ));
-    }
+    told.warnings.extend(summary.unfit.iter().map(|unfit| {
+        let Unfit { repository, workflow, title, listed } = unfit;
+        let runs = counted(*listed, "run");
+        format!(
+            "no title of {runs} of {repository}, {workflow} fits its `run_name` in `github`; the newest is {}",
+            quoted(title)
+        )
+    }));
     told.errors.extend(summary.troubles.iter().take(NAMED).map(ToString::to_string));
     if let Some(more) = summary.troubles.len().checked_sub(NAMED).filter(|more| *more > 0) {
         told.errors.push(format!("{more} more could not be read"));
@@ -267,7 +269,7 @@ pub(super) fn troubles(done: &Done) -> Told {
         if let Some(more) = delivery.refused.len().checked_sub(NAMED).filter(|more| *more > 0) {
             told.errors.push(format!("datadog refuses {more} more"));
         }
-        match &delivery.last_error {
+        match &delivery.error {
             Some(error) if delivery.pending > 0 => {
                 told.of_datadog(
                     &format!("{} of deployments, failures and markers are not there yet", delivery.pending),

@@ -104,7 +104,7 @@ fn differences_are_named() {
         foreign: 3,
     };
     let done = Done {
-        summary: Summary { listed: 5, attributed: 4, pending: 1, compared: 3, titled: 4, ..Summary::default() },
+        summary: Summary { listed: 5, attributed: 4, pending: 1, compared: 3, ..Summary::default() },
         alerts: Some(Ok(1)),
         delivery: Some(Delivery { sent: 3, found: 1, marked: 1, requests: 9, ..Delivery::default() }),
         proof: Some(Ok(proof)),
@@ -124,7 +124,7 @@ fn what_went_wrong_is_told_apart_from_what_only_takes_time() {
         delivery: Some(Delivery {
             refused: vec![(id(1), "it is wrong".into())],
             pending: 3,
-            last_error: Some(SendError::NoAppKey),
+            error: Some(SendError::NoAppKey),
             ..Delivery::default()
         }),
         proof: Some(Err(server())),
