@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod declared;
 pub mod dora;
+pub mod log;
 pub mod pipeline;
 pub mod resource;
 pub mod series;

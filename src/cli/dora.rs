@@ -19,12 +19,14 @@ mod units;
 
 use std::path::Path;
 
-use chrono::FixedOffset;
+use chrono::{DateTime, FixedOffset, Utc};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::session::Session;
 use super::{CommandError, ConfigArgs, Outcome, print};
 use crate::model::dora::{DeploymentId, Ledger, Verdict, Window};
+use crate::source::deploys::Watermarks;
+use crate::state::ledger::WATERMARKS;
 use crate::state::{Store, StoredLedger, this_process};
 
 use backfill::BackfillArgs;
@@ -137,12 +139,12 @@ pub(super) async fn run(args: &DoraArgs, verbose: u8) -> Outcome {
 }
 
 async fn report(args: &ReportArgs, verbose: u8) -> Outcome {
-    let (session, ledger) = open(&args.config.config, verbose).await?;
+    let Known { session, ledger, looked_at } = open(&args.config.config, verbose).await?;
     args.filter.check(&ledger)?;
     let dora = &session.settings.dora;
     let window = Window { days: args.window.days(), end: session.clock.now().timestamp(), zone: dora.zone };
     let github = session.settings.github.as_ref();
-    let asked = Asked { dora, github, window, filter: &args.filter, blended: args.blended };
+    let asked = Asked { dora, github, window, looked_at, filter: &args.filter, blended: args.blended };
     let shown = Shown::of(&ledger, &asked);
     if args.json {
         print::json(&shown);
@@ -155,7 +157,7 @@ async fn report(args: &ReportArgs, verbose: u8) -> Outcome {
 }
 
 async fn explain(args: &ExplainArgs, verbose: u8) -> Outcome {
-    let (session, ledger) = open(&args.config.config, verbose).await?;
+    let Known { session, ledger, .. } = open(&args.config.config, verbose).await?;
     let dora = &session.settings.dora;
     let id = find::find(&ledger, &args.deployment, session.settings.github.as_ref())?;
     let judged = ledger.judge(&dora.rules);
@@ -171,7 +173,7 @@ async fn explain(args: &ExplainArgs, verbose: u8) -> Outcome {
 }
 
 async fn mark(args: &MarkArgs, verbose: u8) -> Outcome {
-    let (session, ledger) = open(&args.config.config, verbose).await?;
+    let Known { session, ledger, .. } = open(&args.config.config, verbose).await?;
     let dora = &session.settings.dora;
     let id = find::find(&ledger, &args.deployment, session.settings.github.as_ref())?;
     let verdict = if args.failed { Verdict::Failed } else { Verdict::Ok };
@@ -183,9 +185,16 @@ async fn mark(args: &MarkArgs, verbose: u8) -> Outcome {
     Ok(0)
 }
 
+/// What is known, and how far GitHub had been read.
+struct Known {
+    session: Session,
+    ledger: Ledger,
+    looked_at: Option<DateTime<Utc>>,
+}
+
 /// What is known. Words are read before the ledger: one that the daemon takes over meanwhile is then seen twice, and not
 /// never.
-async fn open(config: &Path, verbose: u8) -> Result<(Session, Ledger), CommandError> {
+async fn open(config: &Path, verbose: u8) -> Result<Known, CommandError> {
     let session = Session::open(config, verbose)?;
     let store = Store::peek(&session.settings.state)?;
     let inbox = store.inbox().await?;
@@ -200,7 +209,15 @@ async fn open(config: &Path, verbose: u8) -> Result<(Session, Ledger), CommandEr
     for fact in inbox.facts() {
         ledger.observe(fact);
     }
-    Ok((session, ledger))
+    // What a reader cannot understand is as good as not there.
+    let watermarks = match store.load::<Watermarks>(&WATERMARKS).await {
+        Ok(loaded) => loaded.data.unwrap_or_default(),
+        Err(error) => {
+            print::warning(error);
+            Watermarks::default()
+        }
+    };
+    Ok(Known { session, ledger, looked_at: watermarks.looked_at() })
 }
 
 fn vanished(id: &DeploymentId) -> CommandError {
@@ -209,7 +226,7 @@ fn vanished(id: &DeploymentId) -> CommandError {
 
 /// An instant in words: `2026-09-14 12:00`, and its zone.
 fn instant(at: i64, zone: FixedOffset) -> String {
-    let known = chrono::DateTime::from_timestamp(at, 0);
+    let known = DateTime::from_timestamp(at, 0);
     let minute = known.map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string());
     format!("{} {}", minute.unwrap_or_else(|| at.to_string()), zone_name(zone))
 }

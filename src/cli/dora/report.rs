@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::advice::run_name;
@@ -18,6 +19,8 @@ pub(super) struct Asked<'a> {
     pub(super) dora: &'a Dora,
     pub(super) github: Option<&'a GitHub>,
     pub(super) window: Window,
+    /// When every workflow had last been looked at whole.
+    pub(super) looked_at: Option<DateTime<Utc>>,
     pub(super) filter: &'a FilterArgs,
     pub(super) blended: bool,
 }
@@ -49,7 +52,9 @@ pub(super) struct Shown {
 pub(super) struct Honest {
     #[serde(flatten)]
     pub(super) runs: Honesty,
-    /// Whether there are titles, and the pattern fits none of them.
+    /// When GitHub was last read whole.
+    pub(super) looked_at: Option<i64>,
+    /// Whether there are titles of that run's workflow, and its pattern fits none of them.
     pub(super) nothing_fits: bool,
     /// Runs whose title does not fit it, and of which nothing else says what they deployed.
     pub(super) unfit: usize,
@@ -65,7 +70,7 @@ pub(super) struct Honest {
 
 impl Shown {
     pub(super) fn of(ledger: &Ledger, asked: &Asked<'_>) -> Self {
-        let Asked { dora, github, window, filter, blended } = asked;
+        let Asked { dora, window, filter, blended, .. } = asked;
         let wanted: Vec<&Deployment> = ledger.deployments().filter(|it| filter.wants(it)).collect();
         let report = report(ledger, &dora.rules, window, &|deployment| filter.wants(deployment));
         let units = report.units.into_iter().map(|unit| Row::of(Some(unit.unit), unit.metrics, ledger, &wanted));
@@ -78,14 +83,15 @@ impl Shown {
             only: (*filter).clone(),
             units: units.collect(),
             blended: blended.then(|| Row::of(None, report.blended, ledger, &wanted)),
-            honesty: honest(ledger, *github, window, report.honesty),
+            honesty: honest(ledger, asked, report.honesty),
             definitions: definitions(&report.rules),
             rules: report.rules,
         }
     }
 }
 
-fn honest(ledger: &Ledger, github: Option<&GitHub>, window: &Window, runs: Honesty) -> Honest {
+fn honest(ledger: &Ledger, asked: &Asked<'_>, runs: Honesty) -> Honest {
+    let Asked { github, window, looked_at, .. } = asked;
     let within = |created_at: i64| window.holds(Some(created_at));
     let of_state = |state: RunState| {
         let mut runs: Vec<&Run> =
@@ -94,14 +100,19 @@ fn honest(ledger: &Ledger, github: Option<&GitHub>, window: &Window, runs: Hones
         runs
     };
     let (unfit, without_file) = (of_state(RunState::NoInputs), of_state(RunState::NoFile));
-    let fits = |it: &Deployment| it.origin.by == Attribution::Title && within(it.created_at);
+    let newest = unfit.first().map(|run| (&run.repository, &run.workflow));
+    let fits = |it: &Deployment| {
+        let of = newest == Some((&it.origin.repository, &it.origin.workflow));
+        of && it.origin.by == Attribution::Title && within(it.created_at)
+    };
     Honest {
+        looked_at: looked_at.map(|at| at.timestamp()),
         nothing_fits: !unfit.is_empty() && without_file.is_empty() && !ledger.deployments().any(fits),
         unfit: unfit.len(),
         unfit_title: unfit.first().map(|run| run.title.clone()),
         unfit_url: unfit.first().map(|run| run.url.clone()),
         without_file: without_file.len(),
-        run_name: unfit.first().and_then(|run| run_name(github, run)),
+        run_name: unfit.first().and_then(|run| run_name(*github, run)),
         runs,
     }
 }

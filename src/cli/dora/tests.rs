@@ -29,7 +29,17 @@ fn only(pipeline: &[&str], team: &[&str], environment: &[&str]) -> FilterArgs {
 
 fn shown(ledger: &Ledger, dora: &Dora, days: u32, filter: &FilterArgs, blended: bool) -> Shown {
     let window = Window { days, end: at(28, 0), zone: dora.zone };
-    Shown::of(ledger, &Asked { dora, github: None, window, filter, blended })
+    Shown::of(
+        ledger,
+        &Asked {
+            dora,
+            github: None,
+            window,
+            looked_at: chrono::DateTime::from_timestamp(window.end - 120, 0),
+            filter,
+            blended,
+        },
+    )
 }
 
 fn report(ledger: &Ledger, days: u32, filter: &FilterArgs, blended: bool) -> String {

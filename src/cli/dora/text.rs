@@ -13,6 +13,9 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 /// A week without a deployment.
 const NO_BAR: char = '·';
 
+/// Seconds after which GitHub should have been read again: many times over, by the usual schedule.
+const FRESH: i64 = 3_600;
+
 /// Weeks whose numbers fit below their bars.
 const NUMBERED: usize = 4;
 
@@ -25,9 +28,11 @@ pub(super) fn text(shown: &Shown, zone: FixedOffset, bars: bool) -> String {
     }
     lines.push(String::new());
     if shown.units.is_empty() {
-        lines.push(
-            "no deployment is known yet: `github` in the configuration says whose workflows are followed".to_owned(),
-        );
+        let words = match shown.honesty.runs.listed {
+            0 => "no deployment is known yet: `github` in the configuration says whose workflows are followed",
+            _ => "no deployment is known: no run says what it deployed, see below",
+        };
+        lines.push(words.to_owned());
     } else {
         lines.extend(units(shown, bars));
     }
@@ -95,7 +100,7 @@ fn cells(row: &Row, units: usize) -> Vec<Vec<String>> {
         lead.push(format!("{} unknown", counted(numbers.lead_time_unknown, "deployment")));
     }
     if numbers.lead_time_without_commits > 0 {
-        lead.push(format!("{} without", counted(numbers.lead_time_without_commits, "deployment")));
+        lead.push(format!("{} without commits", numbers.lead_time_without_commits));
     }
     let mut recovery = spread(numbers.recovery_time);
     recovery.push(format!("{} recovered", numbers.recovery_time.n));
@@ -164,6 +169,14 @@ fn honesty(honest: &Honest, shown: &Shown, zone: FixedOffset) -> Vec<String> {
         let words = format!("  {} {what} a pipelines' file that cannot be read at the commit", honest.without_file);
         lines.push(painted(Mood::Changed, words));
     }
+    lines.push(match honest.looked_at {
+        None => painted(Mood::Changed, "  GitHub has not been read whole yet".to_owned()),
+        Some(at) if at < shown.to - FRESH => painted(
+            Mood::Changed,
+            format!("  the window is not full: GitHub was last read whole on {}", instant(at, zone)),
+        ),
+        Some(at) => format!("  GitHub was last read whole on {}", instant(at, zone)),
+    });
     match runs.known_since {
         None => lines.push("  no run is known".to_owned()),
         Some(since) if since > shown.from => lines.push(painted(

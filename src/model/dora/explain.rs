@@ -1,5 +1,6 @@
 //! Why a deployment counts or not, and why it is a failure or not: in words, with links.
 
+use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 use crate::model::dora::commits::{Lead, NoLead};
@@ -129,7 +130,10 @@ impl Judged<'_> {
         let mut reasons = vec![plain(About::Lead, format!("it delivered {count} of this pipeline since {since}"))];
         reasons.extend(commits.iter().map(|commit| Reason {
             commit: Some(commit.sha.clone()),
-            ..plain(About::Lead, format!("commit {} after {}", commit.sha, span(commit.seconds)))
+            ..plain(
+                About::Lead,
+                format!("commit {} of {}, after {}", commit.sha, utc(commit.authored_at), span(commit.seconds)),
+            )
         }));
         reasons
     }
@@ -191,6 +195,12 @@ impl Rules {
 
 fn plain(about: About, words: String) -> Reason {
     Reason { about, words, link: None, commit: None }
+}
+
+/// An instant to the second.
+fn utc(at: i64) -> String {
+    let at = DateTime::from_timestamp(at, 0).unwrap_or_default();
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// A duration to the second, in words: `1 d 2 h`.

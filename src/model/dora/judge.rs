@@ -219,6 +219,7 @@ fn lead(head: &Arrival<'_>, base: Option<&Arrival<'_>>) -> Lead {
             let mut changes: Vec<_> = changes.iter().filter(|change| !change.merge).collect();
             changes.sort_by_key(|change| (change.authored_at, &change.sha));
             let commits = changes.into_iter().map(|change| LeadTime {
+                authored_at: change.authored_at,
                 seconds: head.finished_at.saturating_sub(change.authored_at).max(0),
                 sha: change.sha.clone(),
             });

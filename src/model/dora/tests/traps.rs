@@ -148,7 +148,9 @@ fn a_merge_is_dropped_and_a_squash_counts_from_its_own_date() {
         Fact::Deployment(second.clone()),
     ]);
     of(&ledger, &second, |it| {
-        let times = vec![LeadTime { seconds: 12 * HOUR, sha: sha(4) }, LeadTime { seconds: 4 * HOUR, sha: sha(3) }];
+        let time =
+            |commit, hours: i64| LeadTime { authored_at: at(1, 24 - hours), seconds: hours * HOUR, sha: sha(commit) };
+        let times = vec![time(4, 12), time(3, 4)];
         assert_eq!(it.lead, Lead::Known { since: first.id(), commits: times });
     });
 }

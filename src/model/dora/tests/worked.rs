@@ -323,7 +323,7 @@ fn the_explanation_of_run_9_tells_all_of_it() {
         "counts: an up that reached the environment",
         &format!("commit {seventh}: the workflow was dispatched on the branch that it deployed"),
         "it delivered 1 commit of this pipeline since ddsync:00000000007:up:data_prod:lease",
-        &format!("commit {seventh} after 12 h"),
+        &format!("commit {seventh} of 2026-09-14T00:00:00Z, after 12 h"),
         "failure by the rule monitor: Expired requests alerted, 30 min after it",
         "failure by the rule hotfix: ddsync:00000000010:up:data_prod:lease was a hotfix: \"hotfix/pages\"",
         "put right by ddsync:00000000010:up:data_prod:lease after 1 h",
