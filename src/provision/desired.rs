@@ -11,7 +11,7 @@ use crate::model::resource::Resource;
 use crate::provision::desired::subjects::{About, Company};
 use crate::provision::desired::values::Overrides;
 use crate::provision::object::{Desired, Identity, Kind, Subject};
-use crate::provision::template::{Compiled, Faults, Last, Names, Template, Templates, engine, furnish};
+use crate::provision::template::{Blocks, Compiled, Faults, Last, Names, Template, Templates, engine, furnish};
 
 pub(super) mod merge;
 mod refs;
@@ -141,11 +141,12 @@ fn make(
 
     let mut engine = engine();
     furnish(&mut engine, settings);
+    let blocks = Blocks::default();
     let mut failures = Failures::default();
     let used: Vec<&Template> = templates.iter().collect();
     let compiled: Vec<Compiled<'_, '_>> = used
         .iter()
-        .map(|template| failures.note(template, None, |faults| Compiled::new(&engine, template, faults)))
+        .map(|template| failures.note(template, None, |faults| Compiled::new(&engine, &blocks, template, faults)))
         .collect();
 
     // What there will be comes first, so that one object can name another.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::provision::object::Kind;
 
+mod block;
 mod context;
 mod expand;
 mod header;
@@ -20,6 +21,7 @@ mod tests;
 mod text;
 mod variables;
 
+pub(super) use block::Blocks;
 pub(super) use context::{app, context, furnish, pipeline_value, route_value, stage_value, vars_value};
 pub(super) use expand::{Compiled, Last};
 pub use header::{Header, Scope};

@@ -5,6 +5,7 @@ use minijinja::value::{Value as Context, ValueKind};
 use serde_json::{Map, Value};
 
 use crate::config::nearest;
+use crate::provision::template::block::Blocks;
 use crate::provision::template::header::Scope;
 use crate::provision::template::names::{Asked, Names};
 use crate::provision::template::pieces::Text;
@@ -67,8 +68,13 @@ enum Spot {
 
 impl<'e, 't> Compiled<'e, 't> {
     /// Whatever can be found wrong without a pipeline goes to `faults`.
-    pub(in crate::provision) fn new(engine: &'e Environment<'t>, template: &'t Template, faults: &mut Faults) -> Self {
-        let mut compiler = Compiler { engine, template, faults, names: Vec::new() };
+    pub(in crate::provision) fn new(
+        engine: &'e Environment<'t>,
+        blocks: &Blocks<'e, 't>,
+        template: &'t Template,
+        faults: &mut Faults,
+    ) -> Self {
+        let mut compiler = Compiler { engine, blocks, template, faults, names: Vec::new() };
         let when = template.header.when.as_ref().and_then(|when| compiler.condition(when, "ddsync.when"));
         let Part { node, .. } = compiler.part(&template.body, String::new(), Spot::Top);
         Self { when, body: node }
@@ -106,6 +112,7 @@ impl Last {
 
 struct Compiler<'c, 'e, 't> {
     engine: &'e Environment<'t>,
+    blocks: &'c Blocks<'e, 't>,
     template: &'t Template,
     faults: &'c mut Faults,
     /// Of the loops around.
@@ -175,7 +182,7 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
             self.faults.add(path, message);
             return Node::Plain(value.clone());
         }
-        match Text::new(self.engine, text) {
+        match Text::new(self.engine, self.blocks, text) {
             Ok(text) => {
                 self.check_names(text.names(), path);
                 Node::Text { path: path.to_owned(), text }

@@ -16,7 +16,7 @@ use crate::provision::read;
 use crate::provision::template::header::{HEADER, Header};
 use crate::provision::template::parse::parse;
 use crate::provision::template::render::{Faults, join_block_lines};
-use crate::provision::template::{Compiled, Template, engine};
+use crate::provision::template::{Blocks, Compiled, Template, engine};
 
 static DASHBOARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dashboards");
 static MONITORS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/monitors");
@@ -219,7 +219,7 @@ fn template(source: Source, faults: &mut Faults) -> Option<Template> {
     }
     let template = Template { kind: source.kind, key, file: source.file, header, body };
     // Whatever does not depend on a pipeline is found now.
-    Compiled::new(&engine(), &template, faults);
+    Compiled::new(&engine(), &Blocks::default(), &template, faults);
     Some(template)
 }
 

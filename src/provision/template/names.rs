@@ -51,7 +51,7 @@ impl<'n> Names<'n> {
     }
 
     /// The value of `name.attribute.attribute`; `None` when the first name is not known here.
-    fn at(&self, path: &str) -> Option<Context> {
+    pub(super) fn at(&self, path: &str) -> Option<Context> {
         let mut parts = path.split('.');
         let mut value = self.get(parts.next()?)?.clone();
         for part in parts {
@@ -128,12 +128,12 @@ impl<'e, 't> Asked<'e, 't> {
     }
 }
 
-fn is_scalar(value: &Context) -> bool {
+pub(super) fn is_scalar(value: &Context) -> bool {
     matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number | ValueKind::String)
 }
 
 /// Whether two scalars cannot be told apart by any expression: 1 and 1.0 can, and so can 0.0 and -0.0.
-fn is_same(one: Option<&Context>, other: Option<&Context>) -> bool {
+pub(super) fn is_same(one: Option<&Context>, other: Option<&Context>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => {
             let exact = |value: &Context| value.kind() != ValueKind::Number || value.is_integer();

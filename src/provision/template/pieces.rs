@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use minijinja::value::{Value as Context, ValueKind};
 use minijinja::{Environment, Error, Template};
 
+use super::block::{Block, Blocks};
 use super::names::{Asked, Names};
 use super::render::{BLOCK, COMMENT, EXPRESSION};
 
@@ -21,7 +23,7 @@ pub(super) struct Text<'e, 't> {
 enum Piece<'e, 't> {
     Plain(&'t str),
     Value(Asked<'e, 't>),
-    Blocks(Template<'e, 't>),
+    Block(Rc<Block<'e, 't>>),
 }
 
 /// A piece as it is written.
@@ -31,17 +33,17 @@ enum Source<'t> {
     /// What stands between the delimiters.
     Value(&'t str),
     /// From the beginning of a block to its end.
-    Blocks(&'t str),
+    Block(&'t str),
 }
 
 impl<'e, 't> Text<'e, 't> {
-    pub(super) fn new(engine: &'e Environment<'t>, text: &'t str) -> Result<Self, Error> {
+    pub(super) fn new(engine: &'e Environment<'t>, blocks: &Blocks<'e, 't>, text: &'t str) -> Result<Self, Error> {
         let whole = engine.template_from_str(text)?;
         let compiled = |source| {
             Some(match source {
                 Source::Plain(text) => Piece::Plain(text),
                 Source::Value(source) => Piece::Value(Asked::new(engine, source).ok()?),
-                Source::Blocks(text) => Piece::Blocks(engine.template_from_str(text).ok()?),
+                Source::Block(text) => Piece::Block(blocks.of(engine, text).ok()?),
             })
         };
         let pieces = split(text).and_then(|sources| sources.into_iter().map(compiled).collect());
@@ -66,7 +68,7 @@ impl<'e, 't> Text<'e, 't> {
             match piece {
                 Piece::Plain(plain) => text.push_str(plain),
                 Piece::Value(asked) => write(&mut text, &asked.eval(names).ok()?)?,
-                Piece::Blocks(blocks) => text.push_str(&blocks.render(names.context()).ok()?),
+                Piece::Block(block) => block.write(names, &mut text).ok()?,
             }
         }
         self.length.set(text.len());
@@ -89,7 +91,7 @@ fn split(text: &str) -> Option<Vec<Source<'_>>> {
     let mut rest = text;
     while let Some(start) = start(rest) {
         let (plain, tag) = rest.split_at(start);
-        let length = if tag.starts_with(EXPRESSION.0) { inside(tag, EXPRESSION)?.len() + 4 } else { blocks(tag)? };
+        let length = if tag.starts_with(EXPRESSION.0) { inside(tag, EXPRESSION)?.len() + 4 } else { block(tag)? };
         // A `-` takes the white space on its side away.
         let trims = tag[2..].starts_with('-');
         pieces.push(Source::Plain(if trims { plain.trim_end() } else { plain }));
@@ -102,7 +104,7 @@ fn split(text: &str) -> Option<Vec<Source<'_>>> {
                 let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
                 Source::Value(inside.strip_suffix('+').unwrap_or(inside))
             }
-            None => Source::Blocks(tag),
+            None => Source::Block(tag),
         });
         rest = after;
     }
@@ -123,7 +125,7 @@ fn inside<'t>(tag: &'t str, (start, end): (&str, &str)) -> Option<&'t str> {
 }
 
 /// The length of the block that a text begins with, to its end; none unless it is made of loops and conditions alone.
-fn blocks(text: &str) -> Option<usize> {
+fn block(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut at = 0;
     loop {
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
     use crate::provision::template::{context, engine};
 
-    const PARTS: [&str; 22] = [
+    const PARTS: [&str; 23] = [
         "plain ",
         "\n  ",
         "{{stage.name}}",
@@ -174,6 +176,7 @@ mod tests {
         "<% for stage in stages %>,!stage:<< stage >><% endfor %>",
         " <%- for stage in stages if stage != '%>' %> << stage >> <%- endfor %>",
         "<% if number == 5 -%> << name >> <%- else %>no<% endif -%> ",
+        "<% for stage in stages %><< stage >><< number >><% endfor %>",
         "<% if name %><% for s in stages %><< s >><% endfor %>",
         "<% endif %>",
         "<% set name = 'set' %>",
@@ -181,13 +184,13 @@ mod tests {
         "<% raw %><< name >><% endraw %>",
     ];
 
-    fn values(name: &str, number: &serde_json::Value) -> [(&'static str, Context); 4] {
+    fn values(name: &str, number: &serde_json::Value, stages: Context) -> [(&'static str, Context); 4] {
         let pipeline = json!({"team": format!("Team {name}"), "none": null});
         [
             ("name", Context::from(name)),
             ("number", context(number)),
             ("pipeline", context(&pipeline)),
-            ("stages", context(&json!([name, "<< name >>"]))),
+            ("stages", stages),
         ]
     }
 
@@ -195,13 +198,17 @@ mod tests {
         #[test]
         fn for_all_texts_the_pieces_together_are_what_the_engine_makes_of_the_whole(
             parts in proptest::collection::vec(proptest::sample::select(&PARTS[..]), 1..6),
-            all in proptest::collection::vec(("[a-z@<>%é]{0,3}", prop_oneof![Just(json!(5)), Just(json!(5.0)), Just(json!("5"))]), 1..4),
+            all in proptest::collection::vec(
+                ("[a-z@<>%é]{0,3}", prop_oneof![Just(json!(5)), Just(json!(5.0)), Just(json!("5"))], 0_usize..3), 1..6
+            ),
         ) {
             let text = parts.concat();
             let engine = engine();
-            if let Ok(compiled) = Text::new(&engine, &text) {
-                for (name, number) in &all {
-                    let values = values(name, number);
+            let lists: [Context; 2] = [["a", "<< name >>"], ["b", "%>"]].map(|stages| stages.into_iter().collect());
+            if let Ok(compiled) = Text::new(&engine, &Blocks::default(), &text) {
+                for (name, number, stages) in &all {
+                    let own = || context(&json!([name, "<< name >>"]));
+                    let values = values(name, number, lists.get(*stages).cloned().unwrap_or_else(own));
                     let names = Names::new(&values);
                     let whole = compiled.whole.render(names.context()).ok();
                     prop_assert_eq!(compiled.render(&names, "x".repeat(50)).ok(), whole.clone(), "{}", text);
@@ -219,7 +226,7 @@ mod tests {
             [
                 Source::Plain("a "),
                 Source::Value(" x "),
-                Source::Blocks("<%- for s in y %><< s >><% endfor %>"),
+                Source::Block("<%- for s in y %><< s >><% endfor %>"),
                 Source::Plain(" b"),
             ]
         );

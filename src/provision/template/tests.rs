@@ -141,7 +141,7 @@ fn nothing_in_an_export_is_rendered() {
     let export = body.to_string();
     let templates = read(&[("dashboards/d.json", &export)], &[]).unwrap();
     let mut faults = Faults::new("");
-    let rendered = Compiled::new(&engine(), &templates.used[0], &mut faults).render(
+    let rendered = Compiled::new(&engine(), &Blocks::default(), &templates.used[0], &mut faults).render(
         &Names::new(&[]),
         &mut Last::default(),
         &mut faults,
@@ -231,7 +231,7 @@ fn no_template_uses_up_the_stack() {
             let Ok(templates) = read(&[(file, text)], &[]) else { continue };
             rendered += 1;
             let mut faults = Faults::new(file);
-            Compiled::new(&engine(), &templates.used[0], &mut faults).render(
+            Compiled::new(&engine(), &Blocks::default(), &templates.used[0], &mut faults).render(
                 &Names::new(&[]),
                 &mut Last::default(),
                 &mut faults,
@@ -319,7 +319,7 @@ list:
         ) {
             let templates = read(&[("monitors/m.yaml", BODY)], &[]).unwrap();
             let engine = engine();
-            let compiled = Compiled::new(&engine, &templates.used[0], &mut Faults::new(""));
+            let compiled = Compiled::new(&engine, &Blocks::default(), &templates.used[0], &mut Faults::new(""));
             let mut last = Last::default();
             for subject in &subjects {
                 let values = ["pipeline", "stages"].map(|name| (name, context(&subject[name])));
