@@ -1,5 +1,6 @@
 //! Who an object is: the template it comes from and what it is about. Never its name, so that a rename is an update.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -73,8 +74,8 @@ impl Identity {
     /// Reads what [`fmt::Display`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<String> = text.split('/').map(unescaped).collect();
-        let words: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let parts: Vec<Cow<'_, str>> = text.split('/').map(unescaped).collect();
+        let words: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         let (template, subject) = match *words.as_slice() {
             [template, "global"] => (template, Subject::Global),
             [template, "environment", name] => (template, Subject::Environment(name.to_owned())),
@@ -120,7 +121,10 @@ fn escaped(value: &str) -> String {
     if value.is_empty() { ":e".to_owned() } else { value }
 }
 
-fn unescaped(value: &str) -> String {
+fn unescaped(value: &str) -> Cow<'_, str> {
+    if !value.contains(':') {
+        return value.into();
+    }
     let mut out = String::with_capacity(value.len());
     let mut chars = value.chars();
     while let Some(c) = chars.next() {
@@ -133,7 +137,7 @@ fn unescaped(value: &str) -> String {
             (c, false) => out.push(c),
         }
     }
-    out
+    out.into()
 }
 
 impl Serialize for Identity {

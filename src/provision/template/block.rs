@@ -7,7 +7,7 @@ use std::rc::Rc;
 use minijinja::value::Value as Context;
 use minijinja::{Environment, Error, Template};
 
-use super::names::{Names, is_same, is_scalar};
+use super::names::{Names, Path, is_same, is_scalar};
 
 /// Every block of all templates.
 #[derive(Default)]
@@ -16,8 +16,8 @@ pub(in crate::provision) struct Blocks<'e, 't>(RefCell<BTreeMap<&'t str, Rc<Bloc
 /// From the beginning of a loop or a condition to its end.
 pub(super) struct Block<'e, 't> {
     template: Template<'e, 't>,
-    /// What it names, with attributes.
-    names: Vec<String>,
+    /// What it names.
+    names: Vec<Path>,
     /// By the list among the values of those.
     rendered: RefCell<HashMap<Place, Rendered>>,
 }
@@ -45,13 +45,13 @@ impl<'e, 't> Blocks<'e, 't> {
 impl<'e, 't> Block<'e, 't> {
     fn new(engine: &'e Environment<'t>, text: &'t str) -> Result<Self, Error> {
         let template = engine.template_from_str(text)?;
-        let names = template.undeclared_variables(true).into_iter().collect();
+        let names = template.undeclared_variables(true).iter().map(|name| Path::new(name)).collect();
         Ok(Self { template, names, rendered: RefCell::default() })
     }
 
     /// Appends it to `text`.
     pub(super) fn write(&self, names: &Names<'_>, text: &mut String) -> Result<(), Error> {
-        let values: Vec<Option<Context>> = self.names.iter().map(|name| names.at(name)).collect();
+        let values: Vec<Option<Context>> = self.names.iter().map(|path| names.at(path)).collect();
         let place = values.iter().flatten().find_map(list);
         if let Some(last) = self.rendered.borrow().get(&place)
             && last.values.iter().zip(&values).all(|(one, other)| is_identical(one.as_ref(), other.as_ref()))

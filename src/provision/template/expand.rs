@@ -226,7 +226,7 @@ impl<'e, 't> Compiler<'_, 'e, 't> {
         }
         match Asked::new(self.engine, source) {
             Ok(expression) => {
-                self.check_names(expression.names().to_vec(), path);
+                self.check_names(expression.names(), path);
                 Some(expression)
             }
             Err(error) => {

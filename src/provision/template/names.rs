@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
+use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Object, Value as Context, ValueKind};
@@ -50,14 +51,33 @@ impl<'n> Names<'n> {
         item.or_else(own).or_else(|| self.outer?.get(name))
     }
 
-    /// The value of `name.attribute.attribute`; `None` when the first name is not known here.
-    pub(super) fn at(&self, path: &str) -> Option<Context> {
-        let mut parts = path.split('.');
-        let mut value = self.get(parts.next()?)?.clone();
-        for part in parts {
-            value = value.get_attr(part).unwrap_or(Context::UNDEFINED);
+    /// The value of what a path leads to; `None` when its first name is not known here.
+    pub(super) fn at(&self, Path { name, attributes }: &Path) -> Option<Context> {
+        let mut value = self.get(name)?.clone();
+        for attribute in attributes {
+            value = value.get_attr(attribute).unwrap_or(Context::UNDEFINED);
         }
         Some(value)
+    }
+}
+
+/// A name with attributes: `pipeline.has.async`.
+pub(super) struct Path {
+    name: String,
+    attributes: Vec<String>,
+}
+
+impl Path {
+    pub(super) fn new(text: &str) -> Self {
+        let mut parts = text.split('.').map(str::to_owned);
+        Self { name: parts.next().unwrap_or_default(), attributes: parts.collect() }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.attributes.iter().try_for_each(|attribute| write!(f, ".{attribute}"))
     }
 }
 
@@ -78,8 +98,8 @@ impl Object for Scope {
 /// An expression that need not be asked again while what it names stays the same.
 pub(super) struct Asked<'e, 't> {
     expression: Expression<'e, 't>,
-    /// What it names, with attributes: `pipeline.has.async`.
-    names: Vec<String>,
+    /// What it names.
+    names: Vec<Path>,
     /// Whether it does nothing but name it.
     is_name: bool,
     /// The values that it was last asked with, and its own.
@@ -92,12 +112,13 @@ impl<'e, 't> Asked<'e, 't> {
         let mut names: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
         names.sort();
         let is_name = names.len() == 1 && names[0] == source.trim();
+        let names = names.iter().map(|name| Path::new(name)).collect();
         Ok(Self { expression, names, is_name, last: RefCell::new(None) })
     }
 
-    /// In order.
-    pub(super) fn names(&self) -> &[String] {
-        &self.names
+    /// What it names, with attributes.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.names.iter().map(Path::to_string)
     }
 
     /// As the engine answers, word for word.
