@@ -1,6 +1,7 @@
 //! Dashboards.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 
 use serde_json::Value;
 
@@ -75,7 +76,7 @@ impl Board<'_> {
     fn widgets(&mut self, holder: &Value, place: &str, about: &mut About<'_>) {
         for (index, widget) in list(holder, "widgets").iter().enumerate() {
             if !self.free {
-                check_width(widget, &format!("{place}widgets[{index}].layout"), about);
+                check_width(widget, format_args!("{place}widgets[{index}].layout"), about);
             }
             let place = format!("{place}widgets[{index}].definition");
             self.widget(widget.get("definition").unwrap_or(&Value::Null), place, about);
@@ -207,13 +208,13 @@ impl Board<'_> {
     }
 }
 
-fn check_width(widget: &Value, place: &str, about: &mut About<'_>) {
+fn check_width(widget: &Value, place: fmt::Arguments<'_>, about: &mut About<'_>) {
     let of = |key: &str| widget.get("layout").and_then(|layout| layout.get(key)).and_then(Value::as_u64);
     let Some(width) = of("width") else { return };
     let x = of("x").unwrap_or(0);
     if x + width > COLUMNS {
         let message = format!("ends at column {}, and there are {COLUMNS}; make it narrower", x + width);
-        about.found(Rule::Display, place, message);
+        about.found(Rule::Display, &place.to_string(), message);
     }
 }
 

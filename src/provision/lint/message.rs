@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::{About, Rule};
 
@@ -32,7 +32,7 @@ const OF_SLO: &str = "timeframe";
 const OF_BURN_RATE: [&str; 2] = ["long_window_burn_rate", "short_window_burn_rate"];
 /// How the value is written, so that its unit is kept.
 /// <https://docs.datadoghq.com/monitors/guide/template-variable-evaluation/>
-const VALUES: [&str; 3] = ["{{value}}", "{{eval \"int(value)\"}}", "{{eval \"round(value)\"}}"];
+const VALUES: [&str; 3] = ["value", "eval \"int(value)\"", "eval \"round(value)\""];
 /// Functions, which take the name of a variable.
 const FUNCTIONS: [&str; 3] = ["eval", "local_time", "urlencode"];
 
@@ -106,39 +106,56 @@ pub(super) enum Token<'t> {
     Variable(&'t str),
 }
 
+/// Parts that most messages have at most: for as many there is room from the beginning.
+const USUAL: usize = 40;
+
 /// The parts of a text, or why it has none: lowercase, with what to change.
 fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
-    let mut tokens = Vec::new();
+    let mut tokens = Vec::with_capacity(USUAL);
     let mut rest = text;
     loop {
-        let start = twice(rest, b'{').unwrap_or(rest.len());
-        let (before, after) = rest.split_at(start);
-        if let Some(at) = twice(before, b'}') {
-            return Err(format!("`}}}}` after `{}` closes nothing; take it away or open it", end_of(&before[..at])));
+        let Some((before, brace, after)) = twice(rest) else {
+            tokens.push(Token::Text(rest));
+            return Ok(tokens);
+        };
+        if brace == b'}' {
+            return Err(format!("`}}}}` after `{}` closes nothing; take it away or open it", end_of(before)));
         }
         tokens.push(Token::Text(before));
-        let Some(after) = after.strip_prefix("{{") else { return Ok(tokens) };
-        let inside = twice(after, b'}').map(|end| &after[..end]).filter(|inside| twice(inside, b'{').is_none());
-        let Some(inside) = inside else {
+        let Some((inside, b'}', next)) = twice(after) else {
             return Err(format!("`{{{{{}` is not closed; end it with `}}}}`", start_of(after)));
         };
-        rest = &after[inside.len() + 2..];
-        let inside = inside.trim();
-        match inside.split_at_checked(1) {
-            Some((sign @ ("#" | "^"), named)) => {
-                let (name, arguments) = named.split_once(char::is_whitespace).unwrap_or((named, ""));
-                tokens.push(Token::Open(Block { name, arguments: arguments.trim(), negated: sign == "^" }));
-            }
-            Some(("/", name)) => tokens.push(Token::Close(name.trim())),
-            Some(("!", _)) => {}
-            _ => tokens.push(Token::Variable(inside)),
-        }
+        tokens.extend(Token::of(inside.trim()));
+        rest = next;
     }
 }
 
-/// Where a brace first stands twice.
-fn twice(text: &str, brace: u8) -> Option<usize> {
-    memchr_iter(brace, text.as_bytes()).find(|at| text.as_bytes().get(at + 1) == Some(&brace))
+/// What is before a brace that stands twice, the brace, and what is after it.
+fn twice(text: &str) -> Option<(&str, u8, &str)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        at += memchr2(b'{', b'}', &bytes[at..])?;
+        if bytes.get(at + 1) == Some(&bytes[at]) {
+            return Some((&text[..at], bytes[at], &text[at + 2..]));
+        }
+        at += 1;
+    }
+}
+
+impl<'t> Token<'t> {
+    /// What that means between braces; none for a comment.
+    fn of(inside: &'t str) -> Option<Self> {
+        Some(match inside.split_at_checked(1) {
+            Some((sign @ ("#" | "^"), named)) => {
+                let (name, arguments) = named.split_once(char::is_whitespace).unwrap_or((named, ""));
+                Self::Open(Block { name, arguments: arguments.trim(), negated: sign == "^" })
+            }
+            Some(("/", name)) => Self::Close(name.trim()),
+            Some(("!", _)) => return None,
+            _ => Self::Variable(inside),
+        })
+    }
 }
 
 fn start_of(text: &str) -> String {
@@ -189,18 +206,14 @@ fn show(tokens: &[Token<'_>], occasion: Occasion, text: &mut String) {
 const HANDLE_SIGNS: &str = "._+@/-";
 
 /// `@slack-docs`, `@pagerduty-Docs`, ..: what Datadog takes for somebody to be told.
-fn handles(text: &str) -> BTreeSet<&str> {
-    let mut found = BTreeSet::new();
-    for (at, _) in text.match_indices('@') {
+fn handles(text: &str) -> impl Iterator<Item = &str> {
+    memchr_iter(b'@', text.as_bytes()).filter_map(|at| {
         let inside = text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || "._+-/@".contains(c));
         let rest = &text[at + 1..];
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || HANDLE_SIGNS.contains(c))).unwrap_or(rest.len());
         let handle = rest[..end].trim_end_matches(['.', '/', '-']);
-        if !inside && !handle.is_empty() {
-            found.insert(&text[at..=at + handle.len()]);
-        }
-    }
-    found
+        (!inside && !handle.is_empty()).then(|| &text[at..=at + handle.len()])
+    })
 }
 
 /// Whether anybody is told at all, when it is the same handles on every occasion: each is in sight with what is before and
@@ -213,13 +226,13 @@ fn always_told(tokens: &[Token<'_>]) -> Option<bool> {
             Token::Open(_) => depth += 1,
             Token::Close(_) => depth = depth.saturating_sub(1),
             Token::Variable(_) => {}
-            Token::Text(text) if !text.contains('@') => {}
+            Token::Text(text) if memchr(b'@', text.as_bytes()).is_none() => {}
             Token::Text(text) => {
                 let ends = |c: char| !(c.is_ascii_alphanumeric() || HANDLE_SIGNS.contains(c));
                 if depth > 0 || text.starts_with('@') || !text.ends_with(ends) {
                     return None;
                 }
-                told |= !handles(text).is_empty();
+                told |= handles(text).next().is_some();
             }
         }
     }
@@ -304,7 +317,7 @@ pub(super) fn check_handles(tokens: &[Token<'_>], on_missing_data: bool, about: 
     for (state, block, over, word) in STATES.into_iter().filter(|_| always.is_none()) {
         show(tokens, state, &mut during);
         show(tokens, over, &mut after);
-        let (during, after) = (handles(&during), handles(&after));
+        let [during, after] = [&during, &after].map(|text| handles(text).collect::<BTreeSet<_>>());
         told |= !during.is_empty() && (state != Occasion::NoData || on_missing_data);
         for handle in during.difference(&after) {
             let message = format!(
@@ -319,11 +332,22 @@ pub(super) fn check_handles(tokens: &[Token<'_>], on_missing_data: bool, about: 
 }
 
 /// The word after each value, whole or with its decimals, which should be its unit.
-pub(super) fn units(text: &str) -> Vec<&str> {
-    let after = |at| VALUES.iter().find_map(|value| text[at..].strip_prefix(value));
-    let after = memchr_iter(b'{', text.as_bytes()).filter_map(after).map(|rest| rest.trim_start_matches(' '));
-    let end = |rest: &str| rest.find(|c: char| !(c.is_alphanumeric() || c == '%' || c == '$')).unwrap_or(rest.len());
-    after.map(|rest| &rest[..end(rest)]).collect()
+pub(super) fn units<'t>(tokens: &[Token<'t>]) -> impl Iterator<Item = &'t str> {
+    tokens.windows(2).filter_map(|pair| match pair {
+        [Token::Variable(variable), Token::Text(rest)] if VALUES.contains(variable) => {
+            let rest = rest.trim_start_matches(' ');
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '%' || c == '$')).unwrap_or(rest.len());
+            Some(&rest[..end])
+        }
+        _ => None,
+    })
+}
+
+/// What stands after a word.
+pub(super) fn after<'t>(text: &'t str, word: &str) -> Option<&'t str> {
+    // To look for one byte is many times faster than to look for a word.
+    let first = *word.as_bytes().first()?;
+    memchr_iter(first, text.as_bytes()).find_map(|at| text[at..].strip_prefix(word))
 }
 
 #[cfg(test)]
@@ -361,7 +385,7 @@ mod tests {
             let tokens = tokens(&text).unwrap();
             if unclosed(&tokens).is_none() && let Some(told) = always_told(&tokens) {
                 let texts: Vec<String> = STATES.iter().flat_map(|(state, _, over, _)| [shown(&tokens, *state), shown(&tokens, *over)]).collect();
-                let all: Vec<BTreeSet<&str>> = texts.iter().map(|text| handles(text)).collect();
+                let all: Vec<BTreeSet<&str>> = texts.iter().map(|text| handles(text).collect()).collect();
                 prop_assert!(all.iter().all(|one| *one == all[0] && one.is_empty() != told), "{text}");
             }
         }
@@ -369,7 +393,7 @@ mod tests {
 
     #[test]
     fn handles_are_found_where_datadog_finds_them() {
-        let found = |text| handles(text).into_iter().collect::<Vec<_>>();
+        let found = |text| handles(text).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
         assert_eq!(found("tell @slack-docs, @pagerduty-Docs. a@b.c"), ["@pagerduty-Docs", "@slack-docs"]);
         assert_eq!(found("(@jo@example.com)"), ["@jo@example.com"]);
         assert_eq!(found("@ @"), [""; 0]);

@@ -57,7 +57,7 @@ pub(super) fn check(body: &Value, metrics: &Metrics, slos: &burn::Slos, about: &
 }
 
 fn check_priority(priority: &Value, about: &mut About<'_>) {
-    let range = format!("{HIGHEST_PRIORITY} (wake somebody) to {LOWEST_PRIORITY}");
+    let range = format_args!("{HIGHEST_PRIORITY} (wake somebody) to {LOWEST_PRIORITY}");
     if priority.is_null() {
         about.found(Rule::Priority, "priority", format!("says nothing; set it from {range}"));
     } else if !priority.as_u64().is_some_and(|priority| (HIGHEST_PRIORITY..=LOWEST_PRIORITY).contains(&priority)) {
@@ -70,12 +70,13 @@ fn check_message(body: &Value, options: &Value, unit: Option<&str>, says: Says<'
     message::check_text(text(body, "name"), "name", says, about);
     message::check_text(text(options, "escalation_message"), "options.escalation_message", says, about);
     let message = text(body, "message");
-    if let Some(tokens) = message::check_text(message, "message", says, about) {
+    let tokens = message::check_text(message, "message", says, about);
+    if let Some(tokens) = &tokens {
         let on_missing_data = text(options, "on_missing_data") == "show_and_notify_no_data"
             || options.get("notify_no_data").and_then(Value::as_bool) == Some(true);
-        message::check_handles(&tokens, on_missing_data, about);
+        message::check_handles(tokens, on_missing_data, about);
     }
-    let steps = message.split_once(RUNBOOK).map(|(_, steps)| steps.trim());
+    let steps = message::after(message, RUNBOOK).map(str::trim);
     if steps.is_none_or(|steps| steps.is_empty() || steps.starts_with('@')) {
         about.found(
             Rule::Runbook,
@@ -83,7 +84,7 @@ fn check_message(body: &Value, options: &Value, unit: Option<&str>, says: Says<'
             format!("says not what to do; write `{RUNBOOK}` and the steps, or a link"),
         );
     }
-    for word in message::units(message) {
+    for word in tokens.iter().flat_map(|tokens| message::units(tokens)) {
         if let Some(said) = series::unit_of_word(word)
             && let Some(unit) = unit.filter(|unit| *unit != said)
         {
