@@ -24,12 +24,14 @@ mod parse;
 mod print;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use ast::{Aggregation, Argument, Expr, Fill, MAX_NESTING, MAX_TERMS, Method, Modifier, Operator, Selector};
 pub use eval::{Group, Kind, NO_VALUE, Stored, Verdict, evaluate, evaluate_monitor};
 pub use filter::{Filter, Pattern};
 pub use monitor::{Change, Comparator, Composite, Fold, MonitorQuery, parse_monitor};
 pub use parse::{parse, parse_formula};
+pub use values::same_but_for_values;
 
 /// Why nothing can be said about a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

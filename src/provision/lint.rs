@@ -243,12 +243,27 @@ pub struct Linter<'m> {
     metrics: &'m Metrics,
     /// How often each object came.
     seen: HashMap<(Kind, Identity), usize>,
-    /// By the keys of their templates: what came first.
-    keys: BTreeMap<String, Kind>,
-    boards: BTreeMap<String, dashboard::Seen>,
+    /// By their keys.
+    templates: BTreeMap<String, Template>,
     slos: burn::Slos,
     /// In the order of the objects.
     pub findings: Vec<Finding>,
+}
+
+/// What is known of the objects of one template.
+#[derive(Debug)]
+struct Template {
+    /// What the first of them was.
+    first: Kind,
+    monitors: monitor::Seen,
+    slos: slo::Seen,
+    dashboards: dashboard::Seen,
+}
+
+impl Template {
+    fn new(first: Kind) -> Self {
+        Self { first, monitors: <_>::default(), slos: <_>::default(), dashboards: <_>::default() }
+    }
 }
 
 impl<'m> Linter<'m> {
@@ -258,8 +273,7 @@ impl<'m> Linter<'m> {
         Self {
             metrics,
             seen: HashMap::new(),
-            keys: BTreeMap::new(),
-            boards: BTreeMap::new(),
+            templates: BTreeMap::new(),
             slos: burn::Slos::default(),
             findings: Vec::new(),
         }
@@ -276,24 +290,21 @@ impl<'m> Linter<'m> {
             about.found(Rule::Duplicate, kind.title_key(), message);
         }
         let key = &identity.template;
-        let first = self.keys.get(key).copied().unwrap_or_else(|| *self.keys.entry(key.clone()).or_insert(*kind));
-        if first != *kind && *times == 1 {
-            let message = format!("a {first} has the template key `{key}` too; rename one of the files");
-            about.found(Rule::SharedKey, kind.title_key(), message);
+        if !self.templates.contains_key(key) {
+            self.templates.insert(key.clone(), Template::new(*kind));
         }
-        match kind {
-            Kind::Monitor => monitor::check(body, self.metrics, &self.slos, &mut about),
-            Kind::Slo => {
-                self.slos.note(object);
-                slo::check(body, self.metrics, &mut about);
+        if let Some(template) = self.templates.get_mut(key) {
+            if template.first != *kind && *times == 1 {
+                let message = format!("a {} has the template key `{key}` too; rename one of the files", template.first);
+                about.found(Rule::SharedKey, kind.title_key(), message);
             }
-            Kind::Dashboard => {
-                if !self.boards.contains_key(key) {
-                    self.boards.insert(key.clone(), dashboard::Seen::default());
+            match kind {
+                Kind::Monitor => monitor::check(body, self.metrics, &self.slos, &mut template.monitors, &mut about),
+                Kind::Slo => {
+                    self.slos.note(object);
+                    slo::check(body, self.metrics, &mut template.slos, &mut about);
                 }
-                if let Some(seen) = self.boards.get_mut(key) {
-                    dashboard::check(body, self.metrics, seen, &mut about);
-                }
+                Kind::Dashboard => dashboard::check(body, self.metrics, &mut template.dashboards, &mut about),
             }
         }
         self.findings.append(&mut about.findings);

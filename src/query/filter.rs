@@ -107,3 +107,8 @@ pub(super) fn variable_end(text: &str) -> usize {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).unwrap_or(text.len());
     if text[end..].starts_with(".value") { end + ".value".len() } else { end }
 }
+
+/// Whether a tag of a filter may hold it, wildcards and template variables included.
+pub(super) fn is_in_tag(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '*' | '$')
+}

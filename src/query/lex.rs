@@ -2,6 +2,7 @@
 
 use super::Unchecked;
 use super::ast::{MAX_NESTING, MAX_TERMS};
+use super::filter::is_in_tag;
 
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'t> {
@@ -63,7 +64,7 @@ impl<'t> Cursor<'t> {
 
     /// Steps over what may be a tag of a filter, wildcards and template variables included.
     pub(super) fn tag_text(&mut self) -> &'t str {
-        self.word(|c| c.is_alphanumeric() || "_-.:/*$".contains(c))
+        self.word(is_in_tag)
     }
 
     /// Steps over a name: a letter or `_`, then letters, digits, `_` and `.`; empty when there is none.

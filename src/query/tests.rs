@@ -238,3 +238,23 @@ fn a_filter_matches_tags() {
         assert_eq!(expr.selectors()[0].filter.matches(&tags), matches, "{filter}");
     }
 }
+
+#[test]
+fn queries_are_one_when_they_differ_in_values_alone() {
+    let query = "max(last_5m):max:a.b{pipeline:x,!stage:y:z*} by {stage}.rollup(max, 60) / sum:c{k IN (v, w)} > 1";
+    for (old, new) in [("x,", "yé-1:2*,"), ("y:z*", "y"), ("x,", "AND,"), ("", "")] {
+        assert!(same_but_for_values(query, &query.replacen(old, new, 1)), "{new}");
+    }
+    for (old, new) in [
+        ("x,", ","),
+        ("x,", "$x,"),
+        ("x,", "x y,"),
+        ("pipeline", "team"),
+        ("by {stage}", ""),
+        ("(v", "(u"),
+        ("60", "6"),
+    ] {
+        assert!(!same_but_for_values(query, &query.replacen(old, new, 1)), "{new}");
+    }
+    assert!(!same_but_for_values("top(avg:a{*}, 10, '{a:b}', 'desc')", "top(avg:a{*}, 10, '{a:c}', 'desc')"));
+}

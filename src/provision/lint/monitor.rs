@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::message::{self, Says, Watches};
-use super::{About, Level, Metrics, Rule, burn, options, series, text};
-use crate::query::{Comparator, Fold, MonitorQuery, parse_monitor};
+use super::{About, Finding, Level, Metrics, Rule, burn, options, series, text};
+use crate::query::{Comparator, Fold, MonitorQuery, parse_monitor, same_but_for_values};
 
 /// What Datadog advises for the slowest integrations, seconds: longer helps nobody.
 /// <https://docs.datadoghq.com/monitors/configuration/>
@@ -15,45 +15,92 @@ const HIGHEST_PRIORITY: u64 = 1;
 const LOWEST_PRIORITY: u64 = 5;
 const RUNBOOK: &str = "Runbook:";
 
-pub(super) fn check(body: &Value, metrics: &Metrics, slos: &burn::Slos, about: &mut About<'_>) {
-    let query = match parse_monitor(text(body, "query")) {
+/// What was found in the last monitor of a template, but for its texts. Most of the next are about other values of the
+/// same tags, and what is found in those is the same.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Option<Looked>);
+
+#[derive(Debug)]
+struct Looked {
+    query: String,
+    options: Value,
+    priority: Value,
+    asks: Asks,
+    findings: Vec<Finding>,
+}
+
+/// What the texts of a monitor depend on.
+#[derive(Debug)]
+struct Asks {
+    watches: Watches,
+    /// Tag keys; `None` when not known.
+    groups: Option<BTreeSet<String>>,
+    unit: Option<String>,
+}
+
+pub(super) fn check(body: &Value, metrics: &Metrics, slos: &burn::Slos, seen: &mut Seen, about: &mut About<'_>) {
+    let query = text(body, "query");
+    let options = body.get("options").unwrap_or(&Value::Null);
+    let priority = body.get("priority").unwrap_or(&Value::Null);
+    let same = |last: &&Looked| {
+        same_but_for_values(&last.query, query) && last.options == *options && last.priority == *priority
+    };
+    if let Some(last) = seen.0.as_ref().filter(same) {
+        about.repeat(&last.findings);
+        return check_texts(body, options, &last.asks, about);
+    }
+    let before = about.findings.len();
+    let read = match parse_monitor(query) {
         Ok(query) => Some(query),
         Err(unchecked) => {
             about.found(Rule::Query, "query", unchecked.to_string());
             None
         }
     };
-    let options = body.get("options").unwrap_or(&Value::Null);
-    let mut unit = None;
-    let mut groups = None;
-    if let Some(query) = &query {
-        if let MonitorQuery::Metric { fold, expr, .. } = query {
-            series::check(expr, "query", metrics, &|_| None, about);
-            unit = series::unit(expr, "query", metrics, about);
-            if *fold != Fold::Sum && expr.selectors().iter().any(|selector| selector.is_count()) {
-                let message = "`.as_count()` is evaluated over the whole window; write `sum(last_..)` in front of it";
-                about.found(Rule::MetricType, "query", message);
-            }
-            groups = Some(expr.group_by().into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
-            check_delay(options, expr.metrics().into_iter().filter_map(|name| metrics.get(name)), metrics, about);
-        }
-        burn::check(query, slos, about);
-        if let Some((comparator, threshold)) = query.condition() {
-            check_thresholds(options, comparator, threshold, about);
-        }
-    }
-    let watches = match &query {
-        Some(MonitorQuery::ErrorBudget { .. }) => Watches::ErrorBudget,
-        Some(MonitorQuery::BurnRate { .. }) => Watches::BurnRate,
-        _ => Watches::Other,
-    };
-    check_message(body, options, unit.as_deref(), Says { groups: groups.as_ref(), watches }, about);
-    check_priority(body.get("priority").unwrap_or(&Value::Null), about);
-    options::check(options, query.as_ref(), about);
+    let asks = check_query(read.as_ref(), options, metrics, slos, about);
+    check_priority(priority, about);
+    options::check(options, read.as_ref(), about);
     if options.get("on_missing_data").is_some() && options.get("notify_no_data").is_some() {
         let message = "`on_missing_data` and `notify_no_data` exclude each other; take the latter away";
         about.found(Rule::MissingData, "options.notify_no_data", message);
     }
+    let findings = about.findings[before..].to_vec();
+    check_texts(body, options, &asks, about);
+    // What cannot be read may be wrong in another place, and an alert on an SLO is about another one.
+    let is_like_others = matches!(read, Some(MonitorQuery::Metric { .. }));
+    let (query, options, priority) = (query.to_owned(), options.clone(), priority.clone());
+    seen.0 = is_like_others.then_some(Looked { query, options, priority, asks, findings });
+}
+
+fn check_query(
+    query: Option<&MonitorQuery>,
+    options: &Value,
+    metrics: &Metrics,
+    slos: &burn::Slos,
+    about: &mut About<'_>,
+) -> Asks {
+    let mut asks = Asks { watches: Watches::Other, groups: None, unit: None };
+    let Some(query) = query else { return asks };
+    match query {
+        MonitorQuery::Metric { fold, expr, .. } => {
+            series::check(expr, "query", metrics, &|_| None, about);
+            asks.unit = series::unit(expr, "query", metrics, about);
+            if *fold != Fold::Sum && expr.selectors().iter().any(|selector| selector.is_count()) {
+                let message = "`.as_count()` is evaluated over the whole window; write `sum(last_..)` in front of it";
+                about.found(Rule::MetricType, "query", message);
+            }
+            asks.groups = Some(expr.group_by().into_iter().map(str::to_owned).collect());
+            check_delay(options, expr.metrics().into_iter().filter_map(|name| metrics.get(name)), metrics, about);
+        }
+        MonitorQuery::ErrorBudget { .. } => asks.watches = Watches::ErrorBudget,
+        MonitorQuery::BurnRate { .. } => asks.watches = Watches::BurnRate,
+        MonitorQuery::Composite(_) => {}
+    }
+    burn::check(query, slos, about);
+    if let Some((comparator, threshold)) = query.condition() {
+        check_thresholds(options, comparator, threshold, about);
+    }
+    asks
 }
 
 fn check_priority(priority: &Value, about: &mut About<'_>) {
@@ -66,7 +113,9 @@ fn check_priority(priority: &Value, about: &mut About<'_>) {
     }
 }
 
-fn check_message(body: &Value, options: &Value, unit: Option<&str>, says: Says<'_>, about: &mut About<'_>) {
+fn check_texts(body: &Value, options: &Value, asks: &Asks, about: &mut About<'_>) {
+    let Asks { watches, groups, unit } = asks;
+    let says = Says { groups: groups.as_ref(), watches: *watches };
     message::check_text(text(body, "name"), "name", says, about);
     message::check_text(text(options, "escalation_message"), "options.escalation_message", says, about);
     let message = text(body, "message");
@@ -86,7 +135,7 @@ fn check_message(body: &Value, options: &Value, unit: Option<&str>, says: Says<'
     }
     for word in tokens.iter().flat_map(|tokens| message::units(tokens)) {
         if let Some(said) = series::unit_of_word(word)
-            && let Some(unit) = unit.filter(|unit| *unit != said)
+            && let Some(unit) = unit.as_ref().filter(|unit| *unit != said)
         {
             let message = format!("`{{{{value}}}} {word}`: the query gives {unit}; write that, or convert it");
             about.found(Rule::Unit, "message", message);

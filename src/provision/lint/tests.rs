@@ -9,6 +9,7 @@ use crate::model::catalogue::{Metric, Statistic, Target};
 use crate::model::series;
 use crate::provision::object::Subject;
 
+mod laws;
 mod shipped;
 
 fn metrics() -> Metrics {

@@ -1,7 +1,10 @@
 //! What holds for all queries.
 
+use std::fmt::Debug;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use crate::query::*;
 
@@ -198,6 +201,16 @@ fn any_soup() -> impl Strategy<Value = String> {
     vec(proptest::sample::select(pieces.to_vec()), 0..16).prop_map(|pieces| pieces.concat())
 }
 
+/// How a query was read, but for values of tags in which no template variable stands.
+fn without_values(query: &impl Debug) -> String {
+    let shown = format!("{query:?}");
+    let value = |part: &str| match part.split_once('"') {
+        Some((value, rest)) if !value.is_empty() && !value.contains('$') => format!("..{rest}"),
+        _ => part.to_owned(),
+    };
+    shown.split("Pattern(\"").map(value).collect()
+}
+
 proptest! {
     #[test]
     fn for_all_queries_what_is_printed_reads_back(expr in any_expr()) {
@@ -222,6 +235,33 @@ proptest! {
         match parse_monitor(&text) {
             Ok(query) => prop_assert_eq!(parse_monitor(&query.to_string()), Ok(query)),
             Err(unchecked) => prop_assert!(fits(unchecked)),
+        }
+    }
+
+    #[test]
+    fn for_all_queries_that_differ_in_values_alone_both_are_read_alike(
+        text in prop_oneof![any_monitor().prop_map(|query| query.to_string()), any_soup()],
+        at in any::<Index>(),
+        length in 0_usize..4,
+        new in "[a-z:$,*{}é' ]{0,3}",
+    ) {
+        let mut chars: Vec<char> = text.chars().collect();
+        let start = at.index(chars.len() + 1);
+        let end = (start + length).min(chars.len());
+        chars.splice(start..end, new.chars());
+        let other: String = chars.into_iter().collect();
+        if same_but_for_values(&text, &other) {
+            if let Ok(one) = parse(&text) {
+                prop_assert_eq!(parse(&other).map(|other| without_values(&other)), Ok(without_values(&one)), "{}", other);
+            }
+            if let Ok(one) = parse_monitor(&text) {
+                prop_assert_eq!(
+                    parse_monitor(&other).map(|other| without_values(&other)),
+                    Ok(without_values(&one)),
+                    "{}",
+                    other
+                );
+            }
         }
     }
 
