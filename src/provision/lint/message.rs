@@ -106,12 +106,10 @@ pub(super) enum Token<'t> {
     Variable(&'t str),
 }
 
-/// Parts that most messages have at most: for as many there is room from the beginning.
-const USUAL: usize = 40;
-
 /// The parts of a text, or why it has none: lowercase, with what to change.
 fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
-    let mut tokens = Vec::with_capacity(USUAL);
+    // Each two braces make two parts at most. A list that grows would take more memory at once than is at hand.
+    let mut tokens = Vec::with_capacity(memchr_iter(b'{', text.as_bytes()).count() + 1);
     let mut rest = text;
     loop {
         let Some((before, brace, after)) = twice(rest) else {
