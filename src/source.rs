@@ -3,4 +3,5 @@
 pub mod alerts;
 pub mod deploys;
 pub mod discover;
+pub mod logs;
 pub mod metrics;

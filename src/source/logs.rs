@@ -1,0 +1,14 @@
+//! What the events of a log group say, as lines for Datadog. Pure: pages, time and settings are arguments.
+//!
+//! ```text
+//! events of a group, in the order of time
+//!   -> assemble   a stack trace is one
+//!   -> read       level, attributes and ids; what is secret is gone from here on
+//!   -> choose     what is worth its price
+//!   -> split      what is too long for Datadog
+//! ```
+
+pub mod ansi;
+pub mod assemble;
+pub mod level;
+pub mod trace;

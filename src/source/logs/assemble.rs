@@ -1,0 +1,167 @@
+//! Events that belong together become one.
+
+use std::collections::BTreeMap;
+
+use super::ansi;
+use super::trace::{State, Step, writer};
+use crate::model::log::Event;
+
+/// How much may become one, and how much may wait for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Events of one.
+    pub events: usize,
+    /// Bytes of one. A single event may have more.
+    pub bytes: usize,
+    /// Milliseconds between two events of one: a stack trace is written at once.
+    pub gap: i64,
+    /// Bytes of all that wait. Above it nothing waits any longer.
+    pub waiting: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { events: 1_000, bytes: 256 * 1024, gap: 5_000, waiting: 1024 * 1024 }
+    }
+}
+
+/// One event, or several that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The first, with the texts of all, a line each, as they came. Commands to a terminal are gone.
+    pub event: Event,
+    /// How many they were.
+    pub events: usize,
+    /// Whether it is an error and what was said about it.
+    pub error: bool,
+    /// How many parts of the same went before: more than 0 when it is longer than the limits.
+    pub part: u32,
+}
+
+/// Something that may have more to come.
+#[derive(Debug)]
+struct Open {
+    writer: String,
+    joined: Joined,
+    state: State,
+    /// When its last event was written.
+    last: i64,
+}
+
+/// The events of one group. What is written into one stream by one writer stays in order; what waits for its end is
+/// handed out after what others wrote meanwhile.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    limits: Limits,
+    /// By stream.
+    open: BTreeMap<String, Vec<Open>>,
+    /// Of all that is open.
+    bytes: usize,
+}
+
+impl Assembler {
+    /// One in which nothing waits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, open: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// Takes the next event, in the order of time, and hands out what can have no more to come.
+    pub fn push(&mut self, mut event: Event, done: &mut Vec<Joined>) {
+        ansi::strip(&mut event.text);
+        if !self.open.is_empty() {
+            let Some(rest) = self.join(event, done) else { return };
+            event = rest;
+        }
+        let (writer, said) = writer(&event.text);
+        match State::through(None, said) {
+            None => done.push(Joined { event, events: 1, error: false, part: 0 }),
+            Some(state) => {
+                let open = Open { writer: writer.to_owned(), state, last: event.at, joined: alone(event, state) };
+                self.bytes += open.joined.event.text.len();
+                let stream = open.joined.event.stream.clone();
+                self.open.entry(stream).or_default().push(open);
+                self.relieve(done);
+            }
+        }
+    }
+
+    /// Adds the event to what it belongs to, or gives it back.
+    fn join(&mut self, event: Event, done: &mut Vec<Joined>) -> Option<Event> {
+        let Some(opens) = self.open.get_mut(&event.stream) else { return Some(event) };
+        let (writer, said) = writer(&event.text);
+        let Some(at) = opens.iter().position(|open| open.writer == writer) else { return Some(event) };
+        let open = &mut opens[at];
+        let in_time = event.at.saturating_sub(open.last) <= self.limits.gap;
+        let first = said.lines().next().unwrap_or_default();
+        let belongs = in_time && open.state.step(first) != Step::Other;
+        let next = if belongs { State::through(Some(open.state), said) } else { None };
+        let mut rest = None;
+        if belongs {
+            open.last = event.at;
+            let size = open.joined.event.text.len() + 1 + event.text.len();
+            if open.joined.events < self.limits.events && size <= self.limits.bytes {
+                self.bytes += 1 + event.text.len();
+                open.joined.event.text.push('\n');
+                open.joined.event.text.push_str(&event.text);
+                open.joined.events += 1;
+            } else {
+                self.bytes += event.text.len();
+                self.bytes -= open.joined.event.text.len();
+                let (error, part) = (open.joined.error, open.joined.part + 1);
+                done.push(std::mem::replace(&mut open.joined, Joined { event, events: 1, error, part }));
+            }
+        } else {
+            rest = Some(event);
+        }
+        if let Some(state) = next {
+            open.state = state;
+        } else {
+            let closed = opens.remove(at).joined;
+            self.bytes -= closed.event.text.len();
+            if opens.is_empty() {
+                self.open.retain(|_, opens| !opens.is_empty());
+            }
+            done.push(closed);
+        }
+        self.relieve(done);
+        rest
+    }
+
+    fn relieve(&mut self, done: &mut Vec<Joined>) {
+        if self.bytes > self.limits.waiting {
+            self.flush_all(done);
+        }
+    }
+
+    /// Hands out whatever got its last event before `before` (Unix milliseconds), in the order of streams.
+    pub fn flush(&mut self, before: i64, done: &mut Vec<Joined>) {
+        self.hand_out(|open| open.last < before, done);
+    }
+
+    /// Hands out everything, in the order of streams.
+    pub fn flush_all(&mut self, done: &mut Vec<Joined>) {
+        self.hand_out(|_| true, done);
+    }
+
+    fn hand_out(&mut self, is_over: impl Fn(&Open) -> bool, done: &mut Vec<Joined>) {
+        for opens in self.open.values_mut() {
+            for Open { joined, .. } in opens.extract_if(.., |open| is_over(open)) {
+                self.bytes -= joined.event.text.len();
+                done.push(joined);
+            }
+        }
+        self.open.retain(|_, opens| !opens.is_empty());
+    }
+
+    /// When the first event of all that wait was written, in Unix milliseconds. What is read again after a crash begins
+    /// there.
+    #[must_use]
+    pub fn waits_since(&self) -> Option<i64> {
+        self.open.values().flatten().map(|open| open.joined.event.at).min()
+    }
+}
+
+fn alone(event: Event, state: State) -> Joined {
+    Joined { event, events: 1, error: state != State::Key, part: 0 }
+}

@@ -1,0 +1,128 @@
+//! Which lines belong to one error: stack traces of Python and Java, and keys that are printed line by line.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::level;
+use crate::model::log::Status;
+
+/// How far into a line the name of its writer may stand, in bytes.
+const WRITER_WITHIN: usize = 120;
+
+static KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("-----BEGIN "));
+static WORKER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" W-"));
+
+const TRACEBACK: &str = "Traceback (most recent call last):";
+/// <https://docs.python.org/3/library/traceback.html>
+const CHAINS: [&str; 2] = [
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+];
+/// <https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/lang/Throwable.html#printStackTrace()>
+const CAUSES: [&str; 2] = ["Caused by: ", "Suppressed: "];
+
+/// What the next line may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// An error was told: its details, or a stack trace.
+    Error,
+    /// Inside of a Python traceback: frames, or the exception.
+    Frames,
+    /// An exception was told: its details, its cause, or that another one follows.
+    Raised,
+    /// That another one follows was told: its traceback.
+    Chained,
+    /// Inside of a private key: anything up to its end.
+    Key,
+}
+
+/// What a line is to those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Part of them, and more may follow.
+    More(State),
+    /// Part of them, and the last.
+    Last,
+    /// None of them.
+    Other,
+}
+
+impl State {
+    /// What begins with a line; none when it stands for itself.
+    #[must_use]
+    pub fn begun_by(line: &str) -> Option<Self> {
+        if begins_key(line) {
+            return Some(Self::Key);
+        }
+        if is_traceback(line) {
+            return Some(Self::Frames);
+        }
+        // JSON is whole.
+        if line.starts_with('{') || !level::of(line).is_some_and(Status::is_error) {
+            return None;
+        }
+        Some(if level::is_exception(line) { Self::Raised } else { Self::Error })
+    }
+
+    /// What a line is after those that led here.
+    #[must_use]
+    pub fn step(self, line: &str) -> Step {
+        if self == Self::Key {
+            return if line.contains("-----END ") { Step::Last } else { Step::More(Self::Key) };
+        }
+        if begins_key(line) {
+            return Step::More(Self::Key);
+        }
+        if is_traceback(line) {
+            let follows = matches!(self, Self::Error | Self::Chained);
+            return if follows { Step::More(Self::Frames) } else { Step::Other };
+        }
+        if line.trim().is_empty() || line.starts_with([' ', '\t']) {
+            return Step::More(self);
+        }
+        let caused = CAUSES.iter().any(|cause| line.starts_with(cause));
+        match self {
+            Self::Error | Self::Raised if caused => Step::More(Self::Raised),
+            Self::Error if level::is_exception(line) => Step::More(Self::Raised),
+            Self::Frames if level::named(line).is_some() => Step::More(Self::Raised),
+            Self::Raised if CHAINS.contains(&line.trim_end()) => Step::More(Self::Chained),
+            _ => Step::Other,
+        }
+    }
+
+    /// Where the lines of one event lead, from `self` or from nothing. None after the end of what they belong to.
+    pub(super) fn through(from: Option<Self>, text: &str) -> Option<Self> {
+        text.lines().fold(from, |state, line| match state.map_or(Step::Other, |state| state.step(line)) {
+            Step::More(next) => Some(next),
+            Step::Last => None,
+            Step::Other => Self::begun_by(line),
+        })
+    }
+}
+
+fn begins_key(line: &str) -> bool {
+    let Some(at) = KEY.find(line.as_bytes()) else { return false };
+    let rest = &line[at..];
+    rest.contains("PRIVATE KEY") && !rest.contains("-----END ")
+}
+
+/// Also that of a group: `  + Exception Group Traceback (most recent call last):`.
+fn is_traceback(line: &str) -> bool {
+    line.trim_end().ends_with(TRACEBACK)
+}
+
+/// Who wrote a line, for those servers that pass on what their workers print, each line on its own; and what the worker
+/// printed. Anybody else is `""`.
+///
+/// `TorchServe` and MMS: `2024-05-01T10:00:00,123 [WARN ] W-9000-model_1.0-stderr MODEL_LOG - Traceback ..`
+#[must_use]
+pub fn writer(text: &str) -> (&str, &str) {
+    let head = &text.as_bytes()[..text.len().min(WRITER_WITHIN)];
+    let found = WORKER.find(head).and_then(|at| {
+        let (writer, rest) = text[at + 1..].split_once(' ')?;
+        let (_, said) = rest.split_once("- ")?;
+        (!writer.contains('\n')).then_some((writer, said))
+    });
+    found.unwrap_or(("", text))
+}
