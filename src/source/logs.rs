@@ -10,5 +10,14 @@
 
 pub mod ansi;
 pub mod assemble;
+pub mod classify;
+pub mod ids;
+pub mod json;
+pub mod lambda;
 pub mod level;
+pub mod read;
+pub mod redact;
 pub mod trace;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! What must not leave: credentials always, and what else the settings name.
+
+use std::borrow::Cow;
+
+use aho_corasick::AhoCorasick;
+use regex::{Captures, Regex, RegexBuilder};
+use serde_json::{Map, Value};
+
+mod credentials;
+
+use credentials::{KNOWN, Known};
+
+use crate::model::log::Line;
+
+/// Stands for what was there.
+pub const MARK: &str = "[redacted]";
+/// Memory that one pattern of the settings may take, in bytes.
+const PATTERN_MEMORY: usize = 1024 * 1024;
+/// Patterns of the settings, and their length in bytes.
+const MOST_PATTERNS: usize = 100;
+const LONGEST_PATTERN: usize = 1_000;
+
+const EMAIL: &str = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+";
+/// <https://www.iso.org/standard/70484.html>: 12 to 19 digits; nobody issues fewer than 13.
+const CARD: &str = r"\b[0-9](?:[ -]?[0-9]){12,18}\b";
+
+/// What is redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Keys, passwords and tokens.
+    pub credentials: bool,
+    /// Addresses of e-mail.
+    pub emails: bool,
+    /// Numbers of payment cards, with a right check digit.
+    pub cards: bool,
+    /// Regular expressions of one's own.
+    pub patterns: Vec<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { credentials: true, emails: false, cards: false, patterns: Vec::new() }
+    }
+}
+
+/// A pattern that cannot be used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadPattern {
+    /// There are too many.
+    #[error("{0} patterns, of which at most {MOST_PATTERNS} are possible")]
+    TooMany(usize),
+    /// One is too long.
+    #[error("pattern {number} has {bytes} bytes, of which at most {LONGEST_PATTERN} are possible")]
+    TooLong {
+        /// Its place, from 1.
+        number: usize,
+        /// Its length.
+        bytes: usize,
+    },
+    /// One is no regular expression, or one that takes too much memory.
+    #[error("pattern {number}: {reason}")]
+    Invalid {
+        /// Its place, from 1.
+        number: usize,
+        /// What the parser says.
+        reason: String,
+    },
+}
+
+/// [`Rules`], ready to be applied. Made once.
+#[derive(Debug)]
+pub struct Redaction {
+    credentials: Option<Credentials>,
+    emails: Option<Regex>,
+    cards: Option<Regex>,
+    patterns: Vec<Regex>,
+}
+
+#[derive(Debug)]
+struct Credentials {
+    /// Finds what must be there for any of the rules to apply.
+    signs: AhoCorasick,
+    /// The rules that each sign wakes, as bits.
+    wakes: Vec<u32>,
+    rules: Vec<Regex>,
+    /// Names whose values are secret, and those whose values are when they are long.
+    secret_name: Regex,
+    token_name: Regex,
+}
+
+impl Redaction {
+    /// Makes the rules ready.
+    ///
+    /// # Errors
+    /// When a pattern cannot be used.
+    pub fn new(rules: &Rules) -> Result<Self, BadPattern> {
+        if rules.patterns.len() > MOST_PATTERNS {
+            return Err(BadPattern::TooMany(rules.patterns.len()));
+        }
+        let own = |(at, pattern): (usize, &String)| {
+            if pattern.len() > LONGEST_PATTERN {
+                return Err(BadPattern::TooLong { number: at + 1, bytes: pattern.len() });
+            }
+            compile(pattern, at + 1)
+        };
+        Ok(Self {
+            credentials: rules.credentials.then(Credentials::new).transpose()?,
+            emails: rules.emails.then(|| compile(EMAIL, 0)).transpose()?,
+            cards: rules.cards.then(|| compile(CARD, 0)).transpose()?,
+            patterns: rules.patterns.iter().enumerate().map(own).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The text without what must not leave.
+    #[must_use]
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        if let Some(credentials) = &self.credentials {
+            credentials.redact(&mut text);
+        }
+        let emails = self.emails.iter().filter(|_| memchr::memchr(b'@', text.as_bytes()).is_some());
+        let plain: Vec<&Regex> = emails.chain(&self.patterns).collect();
+        for regex in plain {
+            between_marks(&mut text, |piece| replace(regex, piece, |found| (!found[0].is_empty()).then_some(("", ""))));
+        }
+        if let Some(cards) = &self.cards {
+            between_marks(&mut text, |piece| replace(cards, piece, |found| is_card(&found[0]).then_some(("", ""))));
+        }
+        text
+    }
+
+    /// Takes what must not leave out of a line: its message, the names and values of its attributes, and values by their
+    /// names. Whether there was any.
+    pub fn line(&self, line: &mut Line) -> bool {
+        let mut changed = self.own(&mut line.message);
+        changed |= self.object(&mut line.attributes);
+        changed
+    }
+
+    fn own(&self, text: &mut String) -> bool {
+        let Cow::Owned(clean) = self.text(text) else { return false };
+        let changed = clean != *text;
+        *text = clean;
+        changed
+    }
+
+    fn object(&self, object: &mut Map<String, Value>) -> bool {
+        let mut changed = false;
+        let mut renamed = Vec::new();
+        for (name, value) in object.iter_mut() {
+            let secret = self.credentials.as_ref().is_some_and(|credentials| credentials.is_secret(name, value));
+            changed |= if secret { blank(value) } else { self.value(value) };
+            if let Cow::Owned(clean) = self.text(name)
+                && clean != *name
+            {
+                renamed.push((name.clone(), clean));
+            }
+        }
+        for (name, clean) in renamed {
+            changed = true;
+            let value = object.remove(&name).unwrap_or_default();
+            let mut free = clean.clone();
+            let mut number = 2;
+            while object.contains_key(&free) {
+                free = format!("{clean} {number}");
+                number += 1;
+            }
+            object.insert(free, value);
+        }
+        changed
+    }
+
+    fn value(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => self.own(text),
+            Value::Array(items) => items.iter_mut().fold(false, |changed, item| self.value(item) | changed),
+            Value::Object(object) => self.object(object),
+            Value::Number(number) if self.cards.is_some() && is_card(&number.to_string()) => blank(value),
+            _ => false,
+        }
+    }
+}
+
+impl Credentials {
+    fn new() -> Result<Self, BadPattern> {
+        let mut signs: Vec<&str> = Vec::new();
+        let mut wakes = Vec::new();
+        let mut rules = Vec::new();
+        for (at, Known { signs: of_rule, pattern }) in KNOWN.iter().enumerate() {
+            for sign in *of_rule {
+                let place = signs.iter().position(|known| known == sign).unwrap_or_else(|| {
+                    signs.push(sign);
+                    wakes.push(0);
+                    signs.len() - 1
+                });
+                wakes[place] |= 1 << at;
+            }
+            rules.push(compile(&credentials::with_names(pattern), 0)?);
+        }
+        let invalid = |error: aho_corasick::BuildError| BadPattern::Invalid { number: 0, reason: error.to_string() };
+        let signs = AhoCorasick::builder().ascii_case_insensitive(true).build(signs).map_err(invalid)?;
+        let name = |names: &str| compile(&format!("(?i)(?:{names})$"), 0);
+        let (secret_name, token_name) = (name(credentials::SECRETS)?, name(credentials::TOKENS)?);
+        Ok(Self { signs, wakes, rules, secret_name, token_name })
+    }
+
+    fn redact(&self, text: &mut Cow<'_, str>) {
+        let mut awake = 0;
+        for found in self.signs.find_overlapping_iter(text.as_bytes()) {
+            awake |= self.wakes[found.pattern().as_usize()];
+        }
+        for (at, regex) in self.rules.iter().enumerate() {
+            if awake & (1 << at) == 0 {
+                continue;
+            }
+            let changed = replace(regex, text, |found| Some(credentials::quotes(found)));
+            if let Cow::Owned(changed) = changed {
+                *text = Cow::Owned(changed);
+            }
+        }
+    }
+
+    fn is_secret(&self, name: &str, value: &Value) -> bool {
+        let long = || value.as_str().is_some_and(|text| text.len() >= credentials::LONG);
+        self.secret_name.is_match(name) || long() && self.token_name.is_match(name)
+    }
+}
+
+/// `number` 0 is one of ours.
+fn compile(pattern: &str, number: usize) -> Result<Regex, BadPattern> {
+    let mut builder = RegexBuilder::new(pattern);
+    if number > 0 {
+        builder.size_limit(PATTERN_MEMORY).dfa_size_limit(PATTERN_MEMORY);
+    }
+    builder.build().map_err(|error| BadPattern::Invalid { number, reason: error.to_string() })
+}
+
+/// Replaces matches by what is in the group `before`, and the mark between `quotes`; none leaves the match.
+fn replace<'t>(
+    regex: &Regex,
+    text: &'t str,
+    quotes: impl Fn(&Captures<'t>) -> Option<(&'t str, &'t str)>,
+) -> Cow<'t, str> {
+    let mut replaced = String::new();
+    let mut done = 0;
+    for found in regex.captures_iter(text) {
+        let (Some(whole), Some((open, close))) = (found.get(0), quotes(&found)) else { continue };
+        let before = found.name("before").map_or("", |before| before.as_str());
+        replaced.push_str(&text[done..whole.start()]);
+        for piece in [before, open, MARK, close] {
+            replaced.push_str(piece);
+        }
+        done = whole.end();
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    replaced.push_str(&text[done..]);
+    Cow::Owned(replaced)
+}
+
+/// Changes what is not yet redacted: a pattern that fits the mark does not redact it again and again.
+fn between_marks(text: &mut Cow<'_, str>, change: impl Fn(&str) -> Cow<'_, str>) {
+    let changed: Vec<Cow<'_, str>> = text.split(MARK).map(change).collect();
+    if changed.iter().any(|piece| matches!(piece, Cow::Owned(_))) {
+        *text = Cow::Owned(changed.join(MARK));
+    }
+}
+
+/// Every value below, whatever it is.
+fn blank(value: &mut Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::Array(items) => items.iter_mut().fold(false, |changed, item| blank(item) | changed),
+        Value::Object(object) => object.values_mut().fold(false, |changed, item| blank(item) | changed),
+        Value::String(text) if text == MARK => false,
+        Value::String(_) | Value::Number(_) => {
+            *value = Value::String(MARK.to_owned());
+            true
+        }
+    }
+}
+
+/// Luhn's check digit. <https://www.iso.org/standard/70484.html>
+fn is_card(text: &str) -> bool {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit })
+        .sum();
+    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != 0)
+}

@@ -1,0 +1,115 @@
+//! What credentials look like.
+
+use regex::Captures;
+
+use super::MARK;
+
+/// Shortest value of something called a token that is taken for a secret, in bytes: models have tokens too.
+pub(super) const LONG: usize = 12;
+
+/// Names whose values are secret, whatever stands before them: `DB_PASSWORD`, `aws_secret_access_key`.
+pub(super) const SECRETS: &str = concat!(
+    "passwords?|passwd|passphrase|pwd|[_-]pass|secret(?:[_-]?access)?(?:[_-]?key)?|",
+    "(?:private|api|app|application|access|account|encryption|signing)[_-]?key(?:[_-]?id)?|credentials?|",
+    "(?:access|auth|refresh|session|security|id|api|bearer|bot|csrf|hf|github)[_-]?token|",
+    "x-amz-(?:signature|credential)|authorization|cookie"
+);
+/// Names whose values are secret when they are long.
+pub(super) const TOKENS: &str = "token";
+
+/// What may stand between a name and its value, also in a text of JSON.
+const SPACE: &str = r"(?:\s|\\+[nrt])*";
+
+/// One rule.
+pub(super) struct Known {
+    /// One of these is in whatever the rule applies to, in any case of letters.
+    pub(super) signs: &'static [&'static str],
+    /// `SECRETS`, `TOKENS` and `SPACE` stand for the constants. The group `before` stays, and so do quotation marks.
+    pub(super) pattern: &'static str,
+}
+
+/// The quotation marks around what is redacted: they stay.
+pub(super) fn quotes<'t>(found: &Captures<'t>) -> (&'t str, &'t str) {
+    let first = |names: [&str; 5]| names.iter().find_map(|name| found.name(name)).map_or("", |group| group.as_str());
+    (first(["A", "B", "C", "D", "E"]), first(["a", "b", "c", "d", "e"]))
+}
+
+pub(super) fn with_names(pattern: &str) -> String {
+    debug_assert!(!pattern.contains(MARK), "the mark is found by no rule of its own");
+    pattern.replace("SECRETS", SECRETS).replace("TOKENS", TOKENS).replace("SPACE", SPACE)
+}
+
+/// Signs of [`SECRETS`].
+const NAMES: &[&str] = &[
+    "passw",
+    "passphrase",
+    "pwd",
+    "_pass",
+    "-pass",
+    "secret",
+    "key",
+    "credential",
+    "token",
+    "x-amz-",
+    "authorization",
+    "cookie",
+];
+
+/// In this order: what one leaves, the next may still take, up to the mark itself.
+pub(super) const KNOWN: &[Known] = &[
+    // Up to its end, or to the end of the text when it was cut off.
+    Known {
+        signs: &["private key"],
+        pattern: r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
+    },
+    // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>, with the
+    // secret when it stands right after it.
+    Known {
+        signs: &["akia", "asia"],
+        pattern: r#"(?-u:\b)(?:AKIA|ASIA)[A-Z0-9]{16}(?-u:\b)(?:[\s,:;|/"']{1,8}[A-Za-z0-9/+=]{40}(?-u:\b))?"#,
+    },
+    // <https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/>
+    Known {
+        signs: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
+        pattern: r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
+    },
+    // Hugging Face, OpenAI and its like, Slack.
+    Known {
+        signs: &["hf_", "sk-", "xox"],
+        pattern: r"(?-u:\b)(?:hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,})",
+    },
+    // <https://www.rfc-editor.org/rfc/rfc7519>: a header, a body, and a signature that may be empty.
+    Known { signs: &["eyj"], pattern: r"(?-u:\b)eyJ[A-Za-z0-9_=-]{5,}\.[A-Za-z0-9_=-]{5,}(?:\.[A-Za-z0-9_=-]*){0,3}" },
+    Known { signs: &["://"], pattern: r#"(?P<before>://[^\s/:@"'<>]*:)[^\s/"'<>]+(?P<a>@)"# },
+    // The whole of a header, up to the end of its line or of the text that it is quoted in.
+    Known {
+        signs: &["authorization", "cookie"],
+        pattern: r#"(?i)(?P<before>\b(?:authorization|cookie)\\*["']?\s*[:=,]\s*(?:[bu]?\\*["']|\\+)?)[^\s"'\\][^\r\n"'\\]*"#,
+    },
+    Known { signs: &["bearer", "basic"], pattern: r"(?i)(?P<before>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}" },
+    // `password: x`, `"password": "x"`, `{'password': 'x'}`, `\"password\": \"x\"`, `PASSWORD=x`, `("password", "x")`.
+    Known {
+        signs: NAMES,
+        pattern: concat!(
+            r#"(?is)(?P<before>(?:SECRETS)(?:\\*["']\s*(?:=>|[:=,])|\s*(?:=>|:=|[:=]))SPACE)(?:"#,
+            r#"(?P<A>[bru]?")(?:[^"\\]|\\.)*(?P<a>"|\z)|(?P<B>[bru]?')(?:[^'\\]|\\.)*(?P<b>'|\z)|"#,
+            // JSON in a text of JSON, and in that of another one: quotation marks in the value have more backslashes.
+            r#"(?P<C>\\")(?:\\{2,}"|[^"\\]|\\+[^"\\])*(?P<c>\\?"|\\*\z)|(?P<D>\\{2,}")(?:\\{5,}"|[^"\\]|\\+[^"\\])*(?P<d>\\{0,4}"|\\*\z)|"#,
+            r#"(?P<E>\\+')[^']*?(?P<e>\\*'|\z)|[^\s"'\\]+)"#
+        ),
+    },
+    Known {
+        signs: &["token"],
+        pattern: concat!(
+            r#"(?is)(?P<before>(?:TOKENS)(?:\\*["']\s*(?:=>|[:=,])|\s*(?:=>|:=|[:=]))SPACE(?:[bru]?\\*["'])?)"#,
+            r#"[^\s"'\\<>&,;]{12,}"#
+        ),
+    },
+    Known { signs: NAMES, pattern: r"(?i)(?P<before><[\w:.-]*(?:SECRETS|TOKENS)>)[^<]+" },
+    Known { signs: NAMES, pattern: r"(?i)(?P<before>(?:^|\s)--?[\w-]*(?:SECRETS|TOKENS)\s+)[^\s-][^\s]*" },
+    // Datadog's, by their length: <https://docs.datadoghq.com/account_management/api-app-keys/>
+    Known {
+        signs: &["key"],
+        pattern: r"(?i)(?P<before>\b(?:api|app|application)[ _-]?key\b[^\r\n\[]{0,20}?\[?)\b[0-9a-f]{32}(?:[0-9a-f]{8})?\b",
+    },
+];

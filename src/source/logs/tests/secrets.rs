@@ -1,0 +1,171 @@
+use serde_json::json;
+
+use super::*;
+
+/// What holds a secret, and the secret. Put together here, so that nobody's scanner finds any.
+fn corpus() -> Vec<(String, String)> {
+    let access = format!("AKIA{}", "IOSFODNN7EXAMPLE");
+    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let github = format!("ghp_{}", "a1B2".repeat(9));
+    let fine = format!("github_pat_{}", "11ABCDEFG0".repeat(8));
+    let jwt = format!("eyJ{}.eyJ{}.{}", "hbGciOiJIUzI1NiJ9", "zdWIiOiIxMjM0NTY3ODkwIn0", "dozjgNryP4J3jVmNHl0w5N");
+    let datadog = "0123456789abcdef0123456789abcdef";
+    let face = format!("hf_{}", "AbCdEfGhIj".repeat(3));
+    let key = "MIIEowIBAAKCAQEAvR+q0hTq";
+    let pairs: Vec<(String, &str)> = vec![
+        (format!("using {access} now"), &access),
+        (format!("AWS_ACCESS_KEY_ID={access}"), &access),
+        (format!("User,Key\nalice,{access},{secret}"), secret),
+        (format!("aws_secret_access_key = {secret}"), secret),
+        (format!("{{'SecretAccessKey': '{secret}', 'Region': 'x'}}"), secret),
+        (format!("AWS_SESSION_TOKEN=FwoGZXIvYXdzE{datadog}//////////"), datadog),
+        (format!("Authorization: Bearer {datadog}"), datadog),
+        (format!("\"Authorization\": \"Basic {datadog}\""), datadog),
+        (format!("curl -H 'authorization: token {datadog}' https://x"), datadog),
+        (format!("headers=[('Authorization', 'AWS4-HMAC-SHA256 Credential=x, Signature={datadog}')]"), datadog),
+        (format!("sent bearer {datadog} to x"), datadog),
+        ("password=hunter2".to_owned(), "hunter2"),
+        ("password=hunter2,with;all&signs<of>it".to_owned(), "signs"),
+        ("PGPASSWORD: hunter2 ok".to_owned(), "hunter2"),
+        ("{\"password\": \"hunter \\\"2\\\" x\", \"user\": \"me\"}".to_owned(), "hunter"),
+        ("{\"password\": \"hunter \\\"2\\\" tail\", \"user\": \"me\"".to_owned(), "tail"),
+        ("said: \"{\\\"password\\\": \\\"hunter2\\\", \\\"user\\\": 1}\"".to_owned(), "hunter2"),
+        ("{'db': {'passwd': 'hunter2'}}".to_owned(), "hunter2"),
+        ("connect(user='me', password='hunter 2 is mine')".to_owned(), "is mine"),
+        ("Server=x;Pwd=hunter2;Database=y".to_owned(), "hunter2"),
+        ("mysql --password hunter2 -h x".to_owned(), "hunter2"),
+        ("<db:password>hunter2</db:password>".to_owned(), "hunter2"),
+        ("CLIENT_SECRET := hunter2".to_owned(), "hunter2"),
+        (format!("DD_API_KEY={datadog}"), datadog),
+        (format!("dd-application-key: {datadog}01234567"), datadog),
+        (format!("the API key {datadog} is not valid"), datadog),
+        (format!("git clone https://me:{datadog}@github.com/x/y"), datadog),
+        ("postgresql://app:p@ss:w0rd@db.example:5432/x".to_owned(), "w0rd"),
+        ("redis://:hunter2@cache:6379/0".to_owned(), "hunter2"),
+        (format!("token is {github}."), &github),
+        (format!("{fine} in a url"), &fine),
+        (format!("HF_TOKEN={face}"), &face),
+        (format!("cookie: session={jwt}; path=/"), &jwt),
+        (format!("id={jwt}"), &jwt),
+        (format!("xoxb-{}", "123456789012-abc"), "123456789012-abc"),
+        (format!("next token: {datadog}"), datadog),
+        (format!("https://s3/x?X-Amz-Signature={datadog}&X-Amz-Expires=60"), datadog),
+        (format!("-----BEGIN RSA PRIVATE KEY-----\n{key}\n{key}\n-----END RSA PRIVATE KEY-----"), key),
+        (format!("-----BEGIN OPENSSH PRIVATE KEY-----\\n{key}\\n and then it was cut"), key),
+        ("ERROR: config:\n  password:\n    hunter2".to_owned(), "hunter2"),
+        (format!("ERROR: config:\n  \"api_key\":\n    \"{datadog}\""), datadog),
+    ];
+    pairs.into_iter().map(|(text, secret)| (text, secret.to_owned())).collect()
+}
+
+/// Everything that a reading shows.
+fn shown(reading: &Reading) -> String {
+    let shown = format!("{reading:?} {}", serde_json::to_string(&reading.line.attributes).expect("JSON"));
+    shown.replace("a a a a a ", "")
+}
+
+#[test]
+fn no_secret_survives() {
+    for (text, secret) in corpus() {
+        let nested = serde_json::to_string(&json!({"payload": text})).expect("JSON");
+        let forms = [
+            text.clone(),
+            format!("\u{1b}[31m{text}\u{1b}[0m"),
+            json!({"message": text}).to_string(),
+            json!({"message": "x", "deep": {"list": ["y", text]}}).to_string(),
+            json!({"message": nested}).to_string(),
+            json!({ text.clone(): 1 }).to_string(),
+            json!({"requestId": text, "message": "x"}).to_string(),
+            json!({"message": text.chars().flat_map(|c| [c, '\u{1b}', '[', 'm']).collect::<String>()}).to_string(),
+            format!("x {}", "a ".repeat(150_000)) + &text,
+        ];
+        for form in forms {
+            let out = joined([event(1, "s", &form)]).into_iter().map(|joined| read(joined, &origin(), redaction()));
+            for reading in out {
+                let shown = shown(&reading);
+                assert!(!shown.contains(&secret), "{secret} of {text} in {shown}");
+                assert!(reading.redacted && shown.contains("[redacted]"), "{text} in {shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_secret_survives_in_joined_lines() {
+    for (text, secret) in corpus() {
+        let trace =
+            format!("Traceback (most recent call last):\n  x\n  {}\nValueError: no", text.replace('\n', "\n  "));
+        let events = trace.lines().enumerate().map(|(number, line)| event(number, "s", line));
+        for joined in joined(events) {
+            let shown = shown(&read(joined, &origin(), redaction()));
+            assert!(!shown.contains(&secret), "{secret} of {text} in {shown}");
+        }
+    }
+    let key = ["-----BEGIN PRIVATE KEY-----", "MIIEow", "IBAAKC", "-----END PRIVATE KEY-----", "INFO: then"];
+    let out = joined(key.iter().enumerate().map(|(number, line)| event(number, "s", line)));
+    let shown: Vec<String> = out.into_iter().map(|joined| read(joined, &origin(), redaction()).line.message).collect();
+    assert_eq!(shown, ["[redacted]", "INFO: then"]);
+}
+
+#[test]
+fn values_go_by_their_names() {
+    let reading = read_one(
+        &json!({"message": "x", "db": {"Password": 1234, "port": 5432}, "credentials": [{"a": "b"}], "max_tokens": 128,
+            "token": "the", "next_token": "abcdefghijklmnop", "API-Key": "k"})
+        .to_string(),
+    );
+    let attributes = json!({"aws": {"awslogs": {"logStream": "AllTraffic/i-1"}},
+        "db": {"Password": "[redacted]", "port": 5432}, "credentials": [{"a": "[redacted]"}], "max_tokens": 128,
+        "token": "the", "next_token": "[redacted]", "API-Key": "[redacted]"});
+    assert_eq!(serde_json::Value::Object(reading.line.attributes), attributes);
+}
+
+#[test]
+fn what_is_around_a_secret_stays() {
+    for (text, clean) in [
+        ("{\"password\": \"a\\\"b\", \"user\": \"me\"}", "{\"password\": \"[redacted]\", \"user\": \"me\"}"),
+        ("password=barn u", "password=[redacted] u"),
+        ("f(password='a b', user='me')", "f(password='[redacted]', user='me')"),
+        ("{\\\"password\\\": \\\"a\\\", \\\"x\\\": 1}", "{\\\"password\\\": \\\"[redacted]\\\", \\\"x\\\": 1}"),
+        ("GET https://me:pw@host/x", "GET https://me:[redacted]@host/x"),
+        ("Authorization: Bearer abc\nHost: x", "Authorization: [redacted]\nHost: x"),
+    ] {
+        assert_eq!(redaction().text(text), clean);
+        assert_eq!(redaction().text(clean), clean);
+    }
+}
+
+#[test]
+fn what_is_no_secret_stays() {
+    for text in [
+        "generated 128 tokens, eos_token: </s>, token: 50256, max_tokens=128",
+        "key: value, the password is wrong, secret_name=prod/db",
+        "https://example.com:8443/a@b and user@example.com",
+        "model-0123456789abcdef0123456789abcdef loaded from s3://bucket/key",
+        "basic checks passed",
+    ] {
+        assert_eq!(redaction().text(text), text);
+    }
+}
+
+#[test]
+fn more_goes_when_it_is_asked_for() {
+    let rules = Rules { credentials: false, emails: true, cards: true, patterns: vec![r"cust-\d+".to_owned()] };
+    let redaction = Redaction::new(&rules).expect("rules");
+    let text = "me@example.com paid with 4111 1111 1111 1111, not 4111111111111112, as cust-17; password=x";
+    assert_eq!(
+        redaction.text(text),
+        "[redacted] paid with [redacted], not 4111111111111112, as [redacted]; password=x"
+    );
+}
+
+#[test]
+fn patterns_have_limits() {
+    let new = |patterns: Vec<String>| {
+        Redaction::new(&Rules { patterns, ..Rules::default() }).map(|_| ()).expect_err("a bad pattern").to_string()
+    };
+    assert_eq!(new(vec!["x".to_owned(); 101]), "101 patterns, of which at most 100 are possible");
+    assert_eq!(new(vec!["x".repeat(1_001)]), "pattern 1 has 1001 bytes, of which at most 1000 are possible");
+    assert!(new(vec!["x".to_owned(), "(".to_owned()]).starts_with("pattern 2: regex parse error"));
+    assert!(new(vec![r"\w{1000}{1000}".to_owned()]).starts_with("pattern 1: "));
+}
