@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`cli`] | the command line; one file a command |
 //! | [`agent`] | the daemon: jobs on schedules, health, shutdown; `agent/jobs/` says what each job does |
-//! | [`source`] | what is read: discovery, metrics |
+//! | [`source`] | what is read: discovery, metrics, lines of logs |
 //! | [`sink`] | what is sent: series, metadata, the local Agent |
 //! | [`provision`] | dashboards, monitors and SLOs from templates: what should be, against what is; `apply` alone writes |
 //! | [`client`] | AWS and Datadog: authentication, paging, limits, retries |

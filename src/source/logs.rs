@@ -7,16 +7,21 @@
 //!   -> choose     what is worth its price
 //!   -> split      what is too long for Datadog
 //! ```
+//!
+//! [`counts`] counts what was read, before anything is left out.
 
 pub mod ansi;
 pub mod assemble;
+pub mod choose;
 pub mod classify;
+pub mod counts;
 pub mod ids;
 pub mod json;
 pub mod lambda;
 pub mod level;
 pub mod read;
 pub mod redact;
+pub mod split;
 pub mod trace;
 
 #[cfg(test)]

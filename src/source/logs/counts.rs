@@ -1,0 +1,107 @@
+//! Lines, counted by the minute: what metrics are made of.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::classify::Class;
+use super::lambda::Lambda;
+use super::read::Reading;
+
+const MINUTE: i64 = 60_000;
+
+/// What a group said in one minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Tally {
+    /// Lines; a stack trace is one.
+    pub lines: u64,
+    /// Bytes of their texts.
+    pub bytes: u64,
+    /// Lines that are errors.
+    pub errors: u64,
+    /// Errors by kind, in the order of [`Class::ALL`].
+    pub classes: [u64; Class::ALL.len()],
+    /// Invocations of a function that waited for an environment to be made.
+    pub cold_starts: u64,
+    /// The most memory that an invocation used, in MB.
+    pub used_mb: Option<f64>,
+    /// Memory that the function is given, in MB: the least when it was changed.
+    pub memory_mb: Option<f64>,
+}
+
+impl Tally {
+    /// Errors of one kind.
+    #[must_use]
+    pub fn of(&self, class: Class) -> u64 {
+        Class::ALL.iter().position(|known| *known == class).map_or(0, |at| self.classes[at])
+    }
+
+    fn add(&mut self, reading: &Reading) {
+        self.lines += 1;
+        self.bytes += reading.bytes as u64;
+        if let Some(class) = reading.class {
+            self.errors += 1;
+            for (known, count) in Class::ALL.iter().zip(&mut self.classes) {
+                *count += u64::from(*known == class);
+            }
+        }
+        if let Some(Lambda::Report(report)) = &reading.lambda {
+            self.cold_starts += u64::from(report.init_ms.is_some());
+            let of_both = |one: Option<f64>, other: Option<f64>, choose: fn(f64, f64) -> f64| match (one, other) {
+                (Some(one), Some(other)) => Some(choose(one, other)),
+                (one, other) => one.or(other),
+            };
+            self.used_mb = of_both(self.used_mb, report.used_mb, f64::max);
+            self.memory_mb = of_both(self.memory_mb, report.memory_mb, f64::min);
+        }
+    }
+}
+
+/// The minutes of one group that may still change. A line is counted once, however often it is read: its id is
+/// remembered as long as its minute is open. A minute that is to be counted anew is forgotten first.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    minutes: BTreeMap<i64, (HashSet<Box<str>>, Tally)>,
+    /// Unix milliseconds. What is older is counted no more.
+    closed: Option<i64>,
+}
+
+impl Counts {
+    /// Counts a line in the minute in which it was written. False when it was counted before, or its minute is closed.
+    pub fn add(&mut self, reading: &Reading) -> bool {
+        let minute = floor(reading.line.at);
+        if self.closed.is_some_and(|closed| minute < closed) {
+            return false;
+        }
+        let (ids, tally) = self.minutes.entry(minute).or_default();
+        let new = ids.insert(reading.line.id.as_str().into());
+        if new {
+            tally.add(reading);
+        }
+        new
+    }
+
+    /// Forgets the minutes from `start` up to but without `end` (Unix milliseconds), so that they can be counted anew.
+    pub fn forget(&mut self, start: i64, end: i64) {
+        self.minutes.retain(|minute, _| !(floor(start)..end).contains(minute));
+    }
+
+    /// The minutes that are open, by their starts in Unix milliseconds.
+    pub fn minutes(&self) -> impl Iterator<Item = (i64, &Tally)> {
+        self.minutes.iter().map(|(minute, (_, tally))| (*minute, tally))
+    }
+
+    /// Hands out the minutes before `before` (Unix milliseconds) and opens none of them again.
+    pub fn close(&mut self, before: i64) -> Vec<(i64, Tally)> {
+        let before = floor(before);
+        self.closed = self.closed.max(Some(before));
+        let open = self.minutes.split_off(&before);
+        let closed = std::mem::replace(&mut self.minutes, open);
+        closed.into_iter().map(|(minute, (_, tally))| (minute, tally)).collect()
+    }
+}
+
+fn floor(at: i64) -> i64 {
+    at.div_euclid(MINUTE).saturating_mul(MINUTE)
+}
+
+#[cfg(test)]
+mod tests;
