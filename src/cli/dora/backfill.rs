@@ -59,7 +59,7 @@ pub(super) struct BackfillArgs {
     /// 2026-03-01T06:00:00Z.
     #[arg(long, value_name = "DATE")]
     since: Since,
-    /// Read, and tell what would be sent; nothing is written or sent.
+    /// Read, with the same requests, and tell what would be sent; nothing is written or sent.
     #[arg(long)]
     dry_run: bool,
 }
