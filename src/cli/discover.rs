@@ -36,13 +36,13 @@ struct Undeployed {
 pub(super) async fn run(args: &DiscoverArgs, verbose: u8) -> Outcome {
     let session = Session::open(&args.config.config, verbose)?;
     let spinner = print::spinner("discovering");
-    let (inventories, errors) = inventories(&session).await;
+    let Seen { inventories, declared, errors } = look(&session).await;
     spinner.finish_and_clear();
     let found = Found {
         version: 1,
         pipelines: inventories.iter().flat_map(|inventory| &inventory.pipelines).collect(),
         resources: inventories.iter().flat_map(|inventory| &inventory.resources).map(|one| &one.resource).collect(),
-        undeployed: undeployed(&session, &inventories).await,
+        undeployed: undeployed(&session, &inventories, &declared).await,
         findings: inventories.iter().flat_map(|inventory| &inventory.findings).collect(),
         errors,
     };
@@ -57,10 +57,20 @@ pub(super) async fn run(args: &DiscoverArgs, verbose: u8) -> Outcome {
     Ok(u8::from(!found.errors.is_empty()))
 }
 
-/// Inventories of every account and region, and what failed; one that fails leaves the others alone.
-pub(super) async fn inventories(session: &Session) -> (Vec<Inventory>, Vec<String>) {
+/// What is there.
+pub(super) struct Seen {
+    /// Of every account and region that answered.
+    pub(super) inventories: Vec<Inventory>,
+    /// What GitHub tells of the files of deployed pipelines.
+    declared: Vec<Deployed>,
+    /// What failed.
+    pub(super) errors: Vec<String>,
+}
+
+/// Discovers every account and region; one that fails leaves the others alone.
+pub(super) async fn look(session: &Session) -> Seen {
     let clients = session.aws().await;
-    let (declared, mut errors) = match declared_by_deployments(session).await {
+    let (declared, mut errors) = match deployed(session).await {
         Ok(declared) => (declared, Vec::new()),
         Err(error) => (Vec::new(), vec![error.to_string()]),
     };
@@ -68,21 +78,21 @@ pub(super) async fn inventories(session: &Session) -> (Vec<Inventory>, Vec<Strin
         let mut memory = Memory::default();
         discover(aws, &session.settings, &declared, &mut memory, session.clock.now()).await
     });
-    let mut found = Vec::new();
+    let mut inventories = Vec::new();
     for result in join_all(rounds).await {
         match result {
             Ok(inventory) => {
                 errors.extend(inventory.errors.iter().map(ToString::to_string));
-                found.push(inventory);
+                inventories.push(inventory);
             }
             Err(error) => errors.push(error.to_string()),
         }
     }
-    (found, errors)
+    Seen { inventories, declared, errors }
 }
 
 /// What GitHub tells of the files of deployed pipelines, as far as the daemon or a back-fill has kept it in the state.
-async fn declared_by_deployments(session: &Session) -> Result<Vec<Deployed>, StateError> {
+async fn deployed(session: &Session) -> Result<Vec<Deployed>, StateError> {
     if session.settings.github.is_none() {
         return Ok(Vec::new());
     }
@@ -91,16 +101,14 @@ async fn declared_by_deployments(session: &Session) -> Result<Vec<Deployed>, Sta
 }
 
 /// What the pipeline files declare and no account has. Not told while an account is missing from the picture.
-async fn undeployed(session: &Session, inventories: &[Inventory]) -> Vec<Undeployed> {
+async fn undeployed(session: &Session, inventories: &[Inventory], deployed: &[Deployed]) -> Vec<Undeployed> {
     let scopes: usize = session.settings.accounts.iter().map(|account| account.regions.len()).sum();
     let Some(first) = inventories.first().filter(|_| inventories.len() == scopes) else { return Vec::new() };
     let (files, _told_as_findings) = declared::read(&session.settings.pipelines.files, &first.scope).await;
-    let deployed: Vec<Pipeline> = inventories.iter().flat_map(|inventory| inventory.pipelines.clone()).collect();
-    // An error was told with the inventories.
-    let told = declared_by_deployments(session).await.unwrap_or_default();
-    let files = declared::Files { deployed: &told, named: &files };
-    let missing = declared::undeployed(files, &deployed).into_iter();
-    missing.map(|(pipeline, environment)| Undeployed { pipeline, environment }).collect()
+    let there: Vec<Pipeline> = inventories.iter().flat_map(|inventory| inventory.pipelines.clone()).collect();
+    let missing = declared::undeployed(declared::Files { deployed, named: &files }, &there).into_iter();
+    let wanted = missing.filter(|(pipeline, _)| session.settings.pipelines.wants(pipeline));
+    wanted.map(|(pipeline, environment)| Undeployed { pipeline, environment }).collect()
 }
 
 fn show(found: &Found<'_>, key: &str) {

@@ -49,7 +49,7 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
         (vec![(imagined(endpoints), Vec::new(), 0)], Vec::new())
     } else {
         let spinner = print::spinner("discovering");
-        let (inventories, errors) = discover::inventories(&session).await;
+        let discover::Seen { inventories, errors, .. } = discover::look(&session).await;
         spinner.finish_and_clear();
         let measured = inventories.into_iter().map(|inventory| {
             let declared = inventory.declared.len();

@@ -235,7 +235,7 @@ impl Work {
 /// When an account, or a part of one, does not answer.
 pub(super) async fn found(session: &Session) -> Result<Found, CommandError> {
     let spinner = print::spinner("discovering");
-    let (inventories, errors) = discover::inventories(session).await;
+    let discover::Seen { inventories, errors, .. } = discover::look(session).await;
     spinner.finish_and_clear();
     if let Some(first) = errors.first() {
         let more = if errors.len() > 1 { format!(" (and {} errors more)", errors.len() - 1) } else { String::new() };

@@ -78,7 +78,8 @@ impl Tracked {
 }
 
 /// One whole round: what is deployed now. Endpoints are described only when they are new or changed since `memory`.
-/// `deployed` is what GitHub tells of pipelines' files. Store the memory before the inventory is used. A daemon goes through a [`Round`] step by step instead.
+/// `deployed` is what GitHub tells of pipelines' files. Store the memory before the inventory is used. A daemon goes
+/// through a [`Round`] step by step instead.
 ///
 /// # Errors
 /// When the tagged resources could not be had. Whatever else fails is among the inventory's errors and findings.

@@ -74,22 +74,34 @@ async fn what_a_file_declares_is_compared_with_what_is_deployed() {
     assert_eq!(reader("data_prod"), (serde_json::json!([]), false.into()));
 }
 
+async fn found(scene: &Scene) -> Value {
+    scene.run(&["discover", "--json"]).await.json()
+}
+
 #[tokio::test]
 async fn what_was_deployed_from_github_is_compared_with_what_is_there() {
-    let scene = Scene::new().await;
-    let found = async || scene.run(&["discover", "--json"]).await.json();
+    let mut scene = Scene::new().await;
     let told = |found: &Value| {
         let findings = found["findings"].as_array().expect("a list").iter();
         let details = findings.filter_map(|finding| finding["detail"].as_str());
         details.filter(|detail| detail.contains("acme/ml-pipelines")).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(told(&found().await), [""; 0], "nobody has asked GitHub");
+    assert_eq!(told(&found(&scene).await), [""; 0], "nobody has asked GitHub");
     let pass = scene.run(&["once", "--only", "dora"]).await;
     assert_eq!(pass.code, Some(0), "{}", pass.stderr);
-    let before = told(&found().await);
+    let before = told(&found(&scene).await);
     assert_eq!(before, [""; 0], "production is as it was deployed");
+    let fax = |found: &Value| {
+        let all = found["undeployed"].as_array().expect("a list").iter();
+        all.filter(|one| one["pipeline"] == "FaxArchive").count()
+    };
+    assert_eq!(fax(&found(&scene).await), 1, "deployed, and never there");
+    let config = scene.config.clone();
+    scene.config.push_str("pipelines: {exclude: [\"Fax*\"]}\n");
+    assert_eq!(fax(&found(&scene).await), 0, "nobody asked for it");
+    scene.config = config;
     assert!(scene.sim.world().delete("lease-table-reader", scene.sim.clock().now()));
-    let after = told(&found().await);
+    let after = told(&found(&scene).await);
     let last = scene.sim.deploys().into_iter().rfind(|run| {
         let reached = run.attempts.iter().any(|it| it.conclusion == Conclusion::Success);
         run.pipeline == "Lease" && run.environment == "data_prod" && run.action == Action::Up && reached
