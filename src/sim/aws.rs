@@ -255,7 +255,12 @@ async fn act_out(faults: &[Fault]) -> Result<(), Refusal> {
             Fault::ExpiredToken => {
                 (403, "ExpiredTokenException", "The security token included in the request is expired")
             }
-            Fault::PartialData | Fault::InternalError | Fault::SmallPages(_) | Fault::EmptyPageWithToken => continue,
+            Fault::PartialData
+            | Fault::InternalError
+            | Fault::SmallPages(_)
+            | Fault::EmptyPageWithToken
+            | Fault::NotFound
+            | Fault::Nothing => continue,
         };
         return Err(Refusal {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),

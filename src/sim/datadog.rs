@@ -204,7 +204,12 @@ async fn enter(shared: &Shared, operation: &str, headers: &HeaderMap, app_key: b
                 return Err(refuse(StatusCode::FORBIDDEN, "Forbidden"));
             }
             Fault::LostAnswer => lost = true,
-            Fault::PartialData | Fault::InternalError | Fault::SmallPages(_) | Fault::EmptyPageWithToken => {}
+            Fault::PartialData
+            | Fault::InternalError
+            | Fault::SmallPages(_)
+            | Fault::EmptyPageWithToken
+            | Fault::NotFound
+            | Fault::Nothing => {}
         }
     }
     let key = |name| headers.get(name).and_then(|v| v.to_str().ok());

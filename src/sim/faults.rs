@@ -105,6 +105,10 @@ pub enum Fault {
     HourUsedUp(u64),
     /// GitHub's limit on bursts, with or without `retry-after` in seconds.
     SecondaryLimit(Option<u64>),
+    /// GitHub's 404, as for what has just been pushed.
+    NotFound,
+    /// GitHub lists nothing, and says that this is all.
+    Nothing,
 }
 
 /// The rules in force.

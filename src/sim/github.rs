@@ -290,6 +290,8 @@ async fn enter(shared: &Shared, operation: &str, headers: &HeaderMap) -> Result<
                 return Err((needs, refusal).into_response());
             }
             Fault::ExpiredToken => return Err(refuse(StatusCode::UNAUTHORIZED, "Bad credentials")),
+            Fault::NotFound => return Err(refuse(StatusCode::NOT_FOUND, "Not Found")),
+            Fault::Nothing => return Err(Json(json!({"total_count": 0, operation: []})).into_response()),
             Fault::PartialData | Fault::InternalError | Fault::SmallPages(_) | Fault::EmptyPageWithToken => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What goes wrong costs only itself, and says what to change.
 
+use ddsync::model::dora::DeploymentId;
 use ddsync::sim::{Fault, Rule};
 use ddsync::source::deploys::Stopped;
 
@@ -48,6 +49,44 @@ async fn a_permission_that_is_missing_is_named() {
     let summary = follower.round().await;
     assert_eq!((summary.pending, follower.ledger.runs.len()), (0, 0));
     follower.sim.stop().await;
+}
+
+/// GitHub says of what has just happened that it did not, once.
+#[tokio::test]
+async fn what_github_does_not_have_yet_is_asked_for_again() {
+    let whole = {
+        let mut follower = small(&|yaml| yaml).await;
+        follower.round().await;
+        follower.sim.stop().await;
+        follower.ledger
+    };
+    for operation in ["jobs", "contents", "compare"] {
+        let mut follower = small(&|yaml| yaml).await;
+        let fault = if operation == "jobs" { Fault::Nothing } else { Fault::NotFound };
+        // The newest run is read first; of the comparisons all are denied.
+        let rule = Rule::new("github", fault).on(operation);
+        follower.sim.faults().set(vec![if operation == "compare" { rule } else { rule.at_most(1) }]);
+        follower.round().await;
+        assert_ne!(follower.ledger, whole, "{operation}");
+        follower.sim.faults().clear();
+        follower.round().await;
+        let young = |id: &DeploymentId| {
+            let deployment = whole.entries[id].deployment.as_ref().expect("a deployment");
+            morning().timestamp() - deployment.origin.as_of < 20 * 3_600
+        };
+        let mut healed = 0;
+        for (id, entry) in whole.entries.iter().filter(|(id, _)| young(id)) {
+            let now = &follower.ledger.entries[id];
+            assert_eq!(
+                (&now.deployment, &now.comparisons),
+                (&entry.deployment, &entry.comparisons),
+                "{operation}: {id}"
+            );
+            healed += 1;
+        }
+        assert!(healed > 0);
+        follower.sim.stop().await;
+    }
 }
 
 #[tokio::test]
