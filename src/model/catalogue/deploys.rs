@@ -33,7 +33,7 @@ pub enum DeployMetric {
 pub const WINDOWS: [u32; 3] = [7, 28, 90];
 
 /// Values of the tag `result`.
-pub(super) const RESULTS: [&str; 4] = ["succeeded", "failed", "cancelled", "destroyed"];
+pub const RESULTS: [&str; 4] = ["succeeded", "failed", "cancelled", "destroyed"];
 
 /// Tags of all of them.
 const UNIT: [&str; 5] = ["pipeline", "environment", "env", "team", "window"];

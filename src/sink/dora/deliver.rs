@@ -35,7 +35,8 @@ pub struct Request<'a> {
     pub tags: &'a [String],
     /// Deployments sent by this delivery at most, so that the caller can save in between.
     pub most: usize,
-    /// What Datadog has refused before: tried after all others, so that it is in nobody's way.
+    /// What Datadog has refused before. To be sent it is tried after all others, so that it is in nobody's way; what was
+    /// sent is not marked again.
     pub refused: &'a BTreeSet<DeploymentId>,
     /// When to leave the rest to the next delivery.
     pub deadline: Duration,
@@ -56,7 +57,7 @@ pub struct Delivery {
     pub unmarked: usize,
     /// Markers that were posted.
     pub posted: usize,
-    /// What Datadog refuses for good, by id, with its words. Tried again by the next delivery.
+    /// What Datadog refuses for good, by id, with its words: for [`Request::refused`] of the next delivery.
     pub refused: Vec<(DeploymentId, String)>,
     /// What is left for the next delivery: deployments, marks and markers.
     pub pending: usize,

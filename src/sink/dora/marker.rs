@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::model::catalogue::RESULTS;
 use crate::model::dora::{Action, Judged, Outcome};
 use crate::model::tag::{normalize_value, tag};
 use crate::sink::dora::body::times;
@@ -26,11 +27,12 @@ const MAX_TITLE: usize = 100;
 
 /// How a deployment ended, as the tag `result` says it; `None` for what changes nothing and what has not ended.
 pub(super) fn result(judged: &Judged<'_>) -> Option<&'static str> {
+    let [succeeded, failed, cancelled, destroyed] = RESULTS;
     match (judged.deployment.action, judged.outcome) {
-        (Action::Up, Outcome::Reached { .. }) => Some("succeeded"),
-        (Action::Destroy, Outcome::Reached { .. }) => Some("destroyed"),
-        (Action::Up, Outcome::Failed { .. }) => Some("failed"),
-        (Action::Up, Outcome::Cancelled { .. }) => Some("cancelled"),
+        (Action::Up, Outcome::Reached { .. }) => Some(succeeded),
+        (Action::Destroy, Outcome::Reached { .. }) => Some(destroyed),
+        (Action::Up, Outcome::Failed { .. }) => Some(failed),
+        (Action::Up, Outcome::Cancelled { .. }) => Some(cancelled),
         (Action::Preview | Action::Destroy, _) | (_, Outcome::Pending) => None,
     }
 }

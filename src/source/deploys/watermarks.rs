@@ -33,7 +33,7 @@ impl Watermarks {
     /// From when on runs of a workflow have to be listed, when all since `since` are wanted.
     pub(super) fn from(&self, repository: &str, workflow: &Workflow, since: DateTime<Utc>) -> DateTime<Utc> {
         match self.workflows.get(&name(repository, &workflow.file)) {
-            Some(mark) if mark.since <= since && mark.job_name == workflow.job_name.to_string() => {
+            Some(mark) if mark.since <= since && !self.is_renamed(repository, workflow) => {
                 since.max(mark.looked_at - TimeDelta::days(RERUN_DAYS))
             }
             _ => since,
