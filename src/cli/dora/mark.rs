@@ -108,7 +108,8 @@ pub(super) fn text(marked: &Marked) -> String {
         format!("{now}{when}{before}"),
         printable(&format!("{who} says so: {:?}", word.because)),
         format!(
-            "Reports count it so from now on; Datadog follows at the next look (`run`, `once`, `dora backfill`). `{opposite}` takes it back."
+            "Reports count it so from now on; Datadog follows at the next look (`run`, `once`, `dora backfill`). \
+             `{opposite}` takes it back."
         ),
     ]
     .join("\n")

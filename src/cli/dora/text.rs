@@ -29,7 +29,10 @@ pub(super) fn text(shown: &Shown, zone: FixedOffset, bars: bool) -> String {
     lines.push(String::new());
     if shown.units.is_empty() {
         let words = match shown.honesty.runs.listed {
-            0 => "no deployment is known yet: `github` in the configuration says whose workflows are followed",
+            0 => {
+                "no deployment is known yet: `ddsync run` follows the workflows that `github` in the configuration names, \
+                 `ddsync dora backfill` reads their history"
+            }
             _ => "no deployment is known: no run says what it deployed, see below",
         };
         lines.push(words.to_owned());
