@@ -18,7 +18,7 @@ use crate::model::unit::Unit;
 mod deploys;
 mod table;
 
-pub use deploys::{DeployMetric, RESULTS, WINDOWS};
+pub use deploys::{ATTRIBUTIONS, DeployMetric, RESULTS, WINDOWS};
 pub use table::{DERIVED, Derived, TEXTRACT_OPERATIONS, table};
 
 /// After so many seconds `CloudWatch` has shown a minute's point, if there is one: most take two to five minutes.

@@ -34,10 +34,10 @@ pub use explain::{About, Reason, span};
 pub use id::{Action, DeploymentId, MAX_ID, Unit, UnitKey};
 pub use judge::{Judged, Recovery, Standing};
 pub use ledger::{Fact, Ledger, Seconds};
-pub use metrics::{Durations, Frequency, LeadTimes, Metrics, Observation, Rate, Recoveries, Week, metrics};
+pub use metrics::{Durations, Ended, Frequency, LeadTimes, Metrics, Observation, Rate, Recoveries, Week, metrics};
 pub use pattern::{Call, JOB_NAME, Pattern, TITLE};
 pub use percentile::percentile;
-pub use report::{Honesty, Report, UnitMetrics, Window, report};
+pub use report::{Honesty, Report, UnitMetrics, Window, honesty, report};
 pub use rules::Rules;
 pub use timeline::{Outcome, state};
 

@@ -507,8 +507,8 @@ async fn datadogs_own_models_accept_every_body_that_we_send() {
     place.say(&bad, Verdict::Ok);
     place.deliver_and_save().await;
     let clock = place.clock;
-    let judged = place.ledger.judge(&place.rules);
-    let series = series(&judged, FixedOffset::east_opt(0).expect("UTC"), clock.now().timestamp());
+    let utc = FixedOffset::east_opt(0).expect("UTC");
+    let series = series(&place.ledger, &place.rules, utc, clock.now().timestamp());
     let client = place.client();
     let delivery = ddsync::sink::series::deliver(&client, &place.settings, &clock, &series).await;
     assert_eq!(delivery.fate.accepted, u64::try_from(series.len()).expect("few"), "{delivery:?}");

@@ -187,7 +187,7 @@ impl Jobs {
     /// The gauges and counts of this moment. What Datadog does not take is worked out anew by the next run.
     async fn send_deploy_series(&self, following: &Following, problems: &mut Problems) {
         let dora = &self.settings.dora;
-        let series = series(&following.ledger().judge(&dora.rules), dora.zone, self.clock.now().timestamp());
+        let series = series(following.ledger(), &dora.rules, dora.zone, self.clock.now().timestamp());
         let delivery = self.deliver(&series).await;
         let mut fate = delivery.fate.clone();
         fate.collected = super::points(&series);

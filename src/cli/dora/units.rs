@@ -70,7 +70,7 @@ impl Row {
             recovery_open: recovery_time.open.len(),
             rework_rate: share(rework_rate),
         };
-        let counted = frequency.deployments.iter().chain(&change_failure_rate.of);
+        let counted = frequency.deployments.iter().map(|ended| &ended.id).chain(&change_failure_rate.of);
         let teams = teams(counted, unit.as_ref(), ledger, wanted);
         Self { unit, teams, summary, metrics }
     }

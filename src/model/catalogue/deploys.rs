@@ -2,7 +2,8 @@
 
 use crate::model::series::Kind;
 
-/// A series about deployments. Every one carries the tags of [`DeployMetric::tags`] and no others.
+/// A series about deployments. Every one carries the tags of [`DeployMetric::tags`] and no others. All but [`Self::Runs`]
+/// are of one pipeline in one environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DeployMetric {
     /// Deployments by how they ended, at the second in which they did; tag `result`.
@@ -27,6 +28,8 @@ pub enum DeployMetric {
     LastAge,
     /// Whether that one failed.
     LastFailed,
+    /// Runs of all workflows by whether it is known what they deployed; tag `attribution`.
+    Runs,
 }
 
 /// Days of the windows that gauges are about.
@@ -35,12 +38,15 @@ pub const WINDOWS: [u32; 3] = [7, 28, 90];
 /// Values of the tag `result`.
 pub const RESULTS: [&str; 4] = ["succeeded", "failed", "cancelled", "destroyed"];
 
-/// Tags of all of them.
+/// Values of the tag `attribution`.
+pub const ATTRIBUTIONS: [&str; 3] = ["attributed", "unattributed", "pending"];
+
+/// Tags of those about one pipeline in one environment.
 const UNIT: [&str; 5] = ["pipeline", "environment", "env", "team", "window"];
 
 impl DeployMetric {
     /// Every one, in the order of the reference.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Count,
         Self::Deployments,
         Self::Failures,
@@ -52,6 +58,7 @@ impl DeployMetric {
         Self::ReworkRate,
         Self::LastAge,
         Self::LastFailed,
+        Self::Runs,
     ];
 
     /// The name in Datadog.
@@ -69,6 +76,7 @@ impl DeployMetric {
             Self::ReworkRate => "mlpipeline.deploy.rework_rate",
             Self::LastAge => "mlpipeline.deploy.last_age",
             Self::LastFailed => "mlpipeline.deploy.last_failed",
+            Self::Runs => "mlpipeline.deploy.runs",
         }
     }
 
@@ -87,27 +95,29 @@ impl DeployMetric {
         match self {
             Self::LeadTimeP50 | Self::LeadTimeP90 | Self::RecoveryTimeP50 | Self::LastAge => "second",
             Self::ChangeFailureRate | Self::ReworkRate => "percent",
-            Self::Count | Self::Deployments | Self::Failures | Self::Frequency | Self::LastFailed => "",
+            Self::Count | Self::Deployments | Self::Failures | Self::Frequency | Self::LastFailed | Self::Runs => "",
         }
     }
 
-    /// Keys of its tags: those of the unit, and `window` (`7d`, `28d`, `90d`) or `result`.
+    /// Keys of its tags: those of the unit, and `window` (`7d`, `28d`, `90d`) or `result`; or `attribution` and `window`.
     #[must_use]
     pub const fn tags(self) -> &'static [&'static str] {
         match self {
             Self::Count => &["pipeline", "environment", "env", "team", "result"],
             Self::LastAge | Self::LastFailed => UNIT.split_at(4).0,
+            Self::Runs => &["attribution", "window"],
             _ => &UNIT,
         }
     }
 
-    /// Series of one pipeline in one environment, at most.
+    /// Series of so many pipelines, each in one environment, at most.
     #[must_use]
-    pub const fn series(self) -> usize {
+    pub const fn series(self, pipelines: usize) -> usize {
         match self {
-            Self::Count => RESULTS.len(),
-            Self::LastAge | Self::LastFailed => 1,
-            _ => WINDOWS.len(),
+            Self::Count => RESULTS.len() * pipelines,
+            Self::LastAge | Self::LastFailed => pipelines,
+            Self::Runs => ATTRIBUTIONS.len() * WINDOWS.len(),
+            _ => WINDOWS.len() * pipelines,
         }
     }
 
@@ -134,6 +144,10 @@ impl DeployMetric {
             }
             Self::LastAge => "Age of the newest `up` that ended; absent after a destroy.",
             Self::LastFailed => "1 while that `up` failed or is held to be a failure, else 0.",
+            Self::Runs => {
+                "Runs of all workflows created in the window, by whether it is known what they deployed: `attributed`, \
+                 `unattributed`, `pending`. What is unattributed is in no other number."
+            }
         }
     }
 }
@@ -158,7 +172,8 @@ mod tests {
             let windowed = metric.tags().contains(&"window");
             let alone = matches!(metric, DeployMetric::Count | DeployMetric::LastAge | DeployMetric::LastFailed);
             assert_eq!(windowed, !alone, "{metric:?}");
-            assert!(metric.tags().starts_with(&["pipeline", "environment", "env", "team"]), "{metric:?}");
+            let of_unit = metric.tags().starts_with(&["pipeline", "environment", "env", "team"]);
+            assert_eq!(of_unit, metric != DeployMetric::Runs, "{metric:?}");
         }
     }
 }

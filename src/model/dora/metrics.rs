@@ -30,14 +30,23 @@ pub struct Metrics {
 /// Deployment frequency: the `up`s that reached the environment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Frequency {
-    /// Which; their number is n.
-    pub deployments: Vec<DeploymentId>,
+    /// Which, and of when; their number is n.
+    pub deployments: Vec<Ended>,
     /// n / days.
     pub per_day: f64,
     /// 7 * n / days.
     pub per_week: f64,
     /// Days of the window's zone with at least one. A window that does not begin at midnight touches one day more.
     pub active_days: usize,
+}
+
+/// A deployment that reached the environment: with the window's zone it says which day and which week it is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// Which.
+    pub id: DeploymentId,
+    /// The end of its deploy job, Unix seconds.
+    pub finished_at: i64,
 }
 
 /// k of n.
@@ -140,9 +149,11 @@ fn is_at_risk(judged: &Judged<'_>) -> bool {
 fn frequency(counted: &[&Judged<'_>], window: &Window) -> Frequency {
     let (n, days) = (counted.len() as f64, f64::from(window.days));
     let day = |at: i64| at.saturating_add(window.zone.local_minus_utc().into()).div_euclid(DAY);
-    let active: BTreeSet<i64> = counted.iter().filter_map(|it| it.finished_at()).map(day).collect();
+    let ended = counted.iter().filter_map(|it| Some(Ended { id: it.id.clone(), finished_at: it.finished_at()? }));
+    let deployments: Vec<Ended> = ended.collect();
+    let active: BTreeSet<i64> = deployments.iter().map(|ended| day(ended.finished_at)).collect();
     let share = |count: f64| if days > 0.0 { count / days } else { 0.0 };
-    Frequency { deployments: ids(counted), per_day: share(n), per_week: share(7.0 * n), active_days: active.len() }
+    Frequency { deployments, per_day: share(n), per_week: share(7.0 * n), active_days: active.len() }
 }
 
 fn rate(of: &[&Judged<'_>], hit: impl Fn(&Judged<'_>) -> bool) -> Rate {

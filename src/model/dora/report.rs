@@ -117,7 +117,9 @@ pub fn report(ledger: &Ledger, rules: &Rules, window: &Window, wanted: &dyn Fn(&
     }
 }
 
-fn honesty(ledger: &Ledger, window: &Window) -> Honesty {
+/// How much is known of the runs that were created in the window.
+#[must_use]
+pub fn honesty(ledger: &Ledger, window: &Window) -> Honesty {
     let within = |created_at: i64| window.holds(Some(created_at));
     let attributed: BTreeSet<u64> =
         ledger.deployments().filter(|it| within(it.created_at)).map(|deployment| deployment.run).collect();

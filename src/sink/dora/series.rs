@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::FixedOffset;
 
-use crate::model::catalogue::{DeployMetric, WINDOWS};
-use crate::model::dora::{Judged, Metrics, Outcome, Standing, UnitKey, Verdict, Window, metrics};
+use crate::model::catalogue::{ATTRIBUTIONS, DeployMetric, WINDOWS};
+use crate::model::dora::{
+    Judged, Ledger, Metrics, Outcome, Rules, Standing, UnitKey, Verdict, Window, honesty, metrics,
+};
 use crate::model::series::{Kind, Point, Series, sorted};
 use crate::model::tag::tag;
 use crate::sink::dora::marker::{result, unit_tags};
@@ -16,17 +18,36 @@ const DAY: i64 = 86_400;
 /// Every series for the instant `now`, Unix seconds. Days are those of `zone`.
 ///
 /// Rates and durations without anything that they are made of have no point. A unit that did nothing for the longest
-/// window has none at all.
+/// window has none at all, and while no run is known nothing is said of runs.
 #[must_use]
-pub fn series(judged: &[Judged<'_>], zone: FixedOffset, now: i64) -> Vec<Series> {
+pub fn series(ledger: &Ledger, rules: &Rules, zone: FixedOffset, now: i64) -> Vec<Series> {
+    let judged = ledger.judge(rules);
     let mut units: BTreeMap<UnitKey, Vec<&Judged<'_>>> = BTreeMap::new();
-    for judged in judged {
+    for judged in &judged {
         units.entry(judged.deployment.unit.key()).or_default().push(judged);
     }
-    let mut all = Vec::new();
+    let mut all = runs(ledger, zone, now);
     for unit in units.values() {
         all.extend(counts(unit, now));
         all.extend(gauges(unit, zone, now));
+    }
+    all
+}
+
+/// How many runs say what they deployed, and how many do not.
+fn runs(ledger: &Ledger, zone: FixedOffset, now: i64) -> Vec<Series> {
+    let metric = DeployMetric::Runs;
+    let mut all = Vec::new();
+    for days in WINDOWS {
+        let known = honesty(ledger, &Window { days, end: now, zone });
+        if known.known_since.is_none() {
+            continue;
+        }
+        let counts = [known.attributed, known.unattributed.len(), known.pending.len()];
+        all.extend(ATTRIBUTIONS.iter().zip(counts).map(|(attribution, runs)| {
+            let tags = vec![tag("attribution", attribution), tag("window", &format!("{days}d"))];
+            Series::gauge(metric.name(), metric.datadog_unit(), tags, now, count(runs))
+        }));
     }
     all
 }

@@ -11,9 +11,10 @@ use super::body::{self, times};
 use super::compare::{Differences, differences};
 use super::decide::{Lives, Mark, Remedy, marks, unposted, unsent};
 use super::{marker, series};
+use crate::model::dora::tests::run;
 use crate::model::dora::{
     Action, Attempt, AttemptState, Attribution, Commit, CommitSource, Deployment, DeploymentId, Fact, Judged, Ledger,
-    Life, Origin, Rule, Rules, Sent, Unit, Verdict, Word,
+    Life, Origin, Rule, Rules, RunState, Sent, Unit, Verdict, Word,
 };
 use crate::model::series::Series;
 
@@ -332,7 +333,8 @@ fn values(series: &[Series]) -> Vec<String> {
     let mut lines: Vec<String> = series
         .iter()
         .flat_map(|series| {
-            let own = series.tags.iter().filter(|tag| tag.starts_with("window:") || tag.starts_with("result:"));
+            let shown = ["window:", "result:", "attribution:"];
+            let own = series.tags.iter().filter(|tag| shown.iter().any(|key| tag.starts_with(key)));
             let own: Vec<&str> = own.map(String::as_str).collect();
             let name = series.name.trim_start_matches("mlpipeline.deploy.").to_owned();
             series
@@ -350,19 +352,43 @@ fn series_have_values_for_what_there_is_and_no_point_for_what_there_is_not() {
     let rules = Rules::default();
     // A rollback after an hour, ten days before the end; then one good deployment, two days before.
     let ledger = ledger([up(1, 1, T0), up(2, 2, T0 + HOUR), up(3, 1, T0 + 2 * HOUR), up(4, 3, T0 + 8 * DAY)]);
-    let judged = ledger.judge(&rules);
-    let all = series(&judged, utc(), T0 + 10 * DAY);
+    let all = series(&ledger, &rules, utc(), T0 + 10 * DAY);
     let tags = ["env:data_prod", "environment:data_prod", "pipeline:lease", "team:docs"];
-    assert!(all.iter().all(|series| tags.iter().all(|tag| series.tags.iter().any(|own| own == tag))), "{all:?}");
+    let mut of_unit = all.iter().filter(|series| &*series.name != RUNS);
+    assert!(of_unit.all(|series| tags.iter().all(|tag| series.tags.iter().any(|own| own == tag))), "{all:?}");
     insta::assert_snapshot!(values(&all).join("\n"));
+}
+
+const RUNS: &str = "mlpipeline.deploy.runs";
+
+#[test]
+fn runs_are_counted_by_whether_it_is_known_what_they_deployed() {
+    let at = |ledger: &Ledger, now: i64| {
+        let all = series(ledger, &Rules::default(), utc(), now);
+        values(&all.into_iter().filter(|it| &*it.name == RUNS).collect::<Vec<_>>())
+    };
+    let mut ledger = ledger([up(1, 1, T0), up(2, 2, T0 + 9 * DAY)]);
+    for (id, state, created_at) in
+        [(3, RunState::NoInputs, T0 + 9 * DAY), (4, RunState::Pending, T0 + 9 * DAY), (5, RunState::NoFile, T0)]
+    {
+        ledger.observe(Fact::Run(run(id, state, created_at)));
+    }
+    let mut lines = Vec::new();
+    for (attribution, counts) in [("attributed", [2, 2, 1]), ("pending", [1, 1, 1]), ("unattributed", [2, 2, 1])] {
+        for (window, count) in ["28d", "7d", "90d"].iter().zip([counts[0], counts[2], counts[1]]) {
+            lines.push(format!("runs attribution:{attribution} window:{window} at {} = {count}", 10 * DAY));
+        }
+    }
+    assert_eq!(at(&ledger, T0 + 10 * DAY), lines);
+    assert_eq!(at(&Ledger::default(), T0), [""; 0], "nobody has looked");
 }
 
 #[test]
 fn a_unit_that_did_nothing_for_ninety_days_has_no_series() {
     let ledger = ledger([up(1, 1, T0)]);
-    let judged = ledger.judge(&Rules::default());
-    assert!(series(&judged, utc(), T0 + 91 * DAY).is_empty());
-    let late = values(&series(&judged, utc(), T0 + 89 * DAY));
+    let at = |now: i64| series(&ledger, &Rules::default(), utc(), now);
+    assert!(at(T0 + 91 * DAY).iter().all(|series| &*series.name == RUNS));
+    let late = values(&at(T0 + 89 * DAY));
     assert!(late.contains(&format!("deployments window:7d at {} = 0", 89 * DAY)), "{late:?}");
     assert!(!late.iter().any(|line| line.starts_with("change_failure_rate window:7d")), "{late:?}");
 }
@@ -373,8 +399,8 @@ fn counts_stand_at_the_second_of_the_end_and_two_in_one_second_are_two() {
     let mut more = ledger.clone();
     more.observe(Fact::Deployment(up(8, 8, T0)));
     more.observe(Fact::Deployment(but(up(9, 8, T0), |it| it.unit.environment = "data_dev".into())));
-    let judged = more.judge(&Rules::default());
-    let all = series(&judged, utc(), T0 + HOUR);
+    let at = |now: i64| series(&more, &Rules::default(), utc(), now);
+    let all = at(T0 + HOUR);
     let counts = values(&all.into_iter().filter(|it| &*it.name == "mlpipeline.deploy.count").collect::<Vec<_>>());
     assert_eq!(
         counts,
@@ -386,7 +412,7 @@ fn counts_stand_at_the_second_of_the_end_and_two_in_one_second_are_two() {
             "count result:succeeded at 0 = 2",
         ]
     );
-    let later = series(&judged, utc(), T0 + HOUR + 61);
+    let later = at(T0 + HOUR + 61);
     assert!(!later.iter().any(|it| &*it.name == "mlpipeline.deploy.count"), "an hour later");
 }
 
@@ -394,7 +420,7 @@ fn counts_stand_at_the_second_of_the_end_and_two_in_one_second_are_two() {
 fn the_newest_deployment_has_an_age_and_says_whether_it_failed() {
     let last = |deployments: Vec<Deployment>| {
         let ledger = ledger(deployments);
-        let all = series(&ledger.judge(&Rules::default()), utc(), T0 + DAY);
+        let all = series(&ledger, &Rules::default(), utc(), T0 + DAY);
         let one = |name: &str| all.iter().find(|it| *it.name == *name).map(|it| it.points[0].value);
         (one("mlpipeline.deploy.last_age"), one("mlpipeline.deploy.last_failed"))
     };
@@ -408,7 +434,7 @@ fn the_newest_deployment_has_an_age_and_says_whether_it_failed() {
     let mut excused = ledger([bad.clone()]);
     let word = Word { at: T0 + DAY, verdict: Verdict::Ok, because: "a flake".into(), by: None };
     excused.observe(Fact::Word { id: bad.id(), word });
-    let all = series(&excused.judge(&Rules::default()), utc(), T0 + DAY);
+    let all = series(&excused, &Rules::default(), utc(), T0 + DAY);
     let failed = all.iter().find(|it| &*it.name == "mlpipeline.deploy.last_failed").map(|it| it.points[0].value);
     assert_eq!(failed, Some(0.0), "a person says that it is no failure");
 }

@@ -55,6 +55,13 @@ pub(super) async fn send(scene: &Scene) {
             series("count", 1, 1.0, Some(format!("result:{result}")), &minutes[5..6]);
         }
     }
+    for attribution in ["attributed", "unattributed", "pending"] {
+        let points: Vec<Value> = minutes.iter().map(|at| json!({"timestamp": at, "value": 3.0})).collect();
+        let tags = [format!("attribution:{attribution}"), "window:28d".to_owned()];
+        all.push(
+            json!({"metric": "mlpipeline.deploy.runs", "type": 3, "interval": MINUTE, "tags": tags, "points": points}),
+        );
+    }
     for part in all.chunks(100) {
         super::send(scene, &json!({ "series": part })).await;
     }
