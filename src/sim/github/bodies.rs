@@ -263,7 +263,8 @@ pub(super) fn deployment(of: &Repository, deploy: &Deploy, number: usize) -> Val
     let production = deploy.environment == "data_prod";
     json!({
         "url": url, "id": id, "node_id": format!("DE_{id}"), "sha": deploy.head_sha, "ref": "main", "task": "deploy",
-        "payload": {}, "original_environment": deploy.environment, "environment": deploy.environment, "description": null,
+        "payload": {}, "original_environment": deploy.environment, "environment": deploy.environment,
+        "description": deploy.description(),
         "creator": user("mona"), "created_at": text(at), "updated_at": text(at), "statuses_url": format!("{url}/statuses"),
         "repository_url": format!("{API}/repos/{}", of.name), "transient_environment": false,
         "production_environment": production,

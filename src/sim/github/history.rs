@@ -97,6 +97,8 @@ pub struct Deploy {
     pub titled: bool,
     /// Whether the names of its jobs say what they do.
     pub named_jobs: bool,
+    /// Whether the deployment that GitHub recorded says what it is: a program made it, and described it.
+    pub described: bool,
     /// Fields of the run that GitHub answers with null.
     pub nulls: &'static [&'static str],
     /// The first one first.
@@ -126,11 +128,16 @@ impl Deploy {
     }
 
     pub(super) fn job(&self) -> String {
-        if self.named_jobs {
-            format!("deploy ({}, {}, {})", self.action.word(), self.environment, Repository::file(&self.pipeline))
-        } else {
-            "deploy".to_owned()
-        }
+        if self.named_jobs { self.described() } else { "deploy".to_owned() }
+    }
+
+    /// What the recorded deployment says of itself.
+    pub(super) fn description(&self) -> Option<String> {
+        self.described.then(|| self.described())
+    }
+
+    fn described(&self) -> String {
+        format!("deploy ({}, {}, {})", self.action.word(), self.environment, Repository::file(&self.pipeline))
     }
 }
 
@@ -230,6 +237,7 @@ impl Repository {
             cause: asked.cause,
             titled: true,
             named_jobs: true,
+            described: false,
             nulls: &[],
             attempts: vec![Attempt {
                 asked: now,

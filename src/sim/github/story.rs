@@ -14,6 +14,8 @@ const AHEAD_DAYS: i64 = 2;
 /// Days before the opening at which the workflow got its `run-name`, and its jobs their names.
 const TITLED: i64 = 120;
 const NAMED_JOBS: i64 = 150;
+/// Before so many days a program recorded deployments, and described them.
+const DESCRIBED: i64 = 165;
 /// Minutes after which a job is stopped.
 pub(super) const TIMEOUT: i64 = 60;
 /// Branches for features; the last of them are still there.
@@ -182,6 +184,7 @@ fn deploy(repository: &mut Repository, draw: &Draw<'_>, opened: DateTime<Utc>, c
         }
         deploy.titled = asked >= opened - TimeDelta::days(TITLED);
         deploy.named_jobs = asked >= opened - TimeDelta::days(NAMED_JOBS);
+        deploy.described = asked < opened - TimeDelta::days(DESCRIBED);
         deploy.attempts = attempts(draw, number, &deploy.environment, asked, deploy.cause != Cause::Planned);
         let ended_well = deploy.attempts.last().is_some_and(|last| last.conclusion == Conclusion::Success);
         if ended_well
@@ -229,6 +232,7 @@ fn planned(repository: &Repository, draw: &Draw<'_>, number: usize, pipeline: &s
         cause: Cause::Planned,
         titled: true,
         named_jobs: true,
+        described: false,
         nulls: match number {
             _ if number % 97 == 5 => &["name"],
             _ if number % 131 == 7 => &["head_branch", "head_commit"],

@@ -13,6 +13,16 @@ use tokio::sync::OnceCell;
 
 use super::*;
 
+/// Of a preview nothing is recorded.
+fn is_described(deploy: &Deploy) -> bool {
+    deploy.described && deploy.action != history::Action::Preview
+}
+
+/// Whether anything says which file was deployed, and not only which pipeline.
+fn names_file(deploy: &Deploy) -> bool {
+    deploy.named_jobs || is_described(deploy)
+}
+
 /// A job of the pretend company is stopped after an hour.
 fn rules() -> Rules {
     Rules { job_timeout: 3_600, ..Rules::default() }
@@ -37,7 +47,7 @@ fn state_of(conclusion: history::Conclusion) -> AttemptState {
 
 /// Names of what a run deployed: one file declares two pipelines, which an artifact's name cannot tell.
 fn pipelines(deploy: &Deploy) -> BTreeSet<String> {
-    let second = (deploy.pipeline == "FaxIntake" && deploy.named_jobs).then(|| "FaxArchive".to_owned());
+    let second = (deploy.pipeline == "FaxIntake" && names_file(deploy)).then(|| "FaxArchive".to_owned());
     std::iter::once(deploy.pipeline.clone()).chain(second).collect()
 }
 
@@ -144,6 +154,7 @@ async fn half_a_year_is_in_the_ledger_as_it_happened() {
     for deployment in ledger.deployments() {
         by_run.entry(deployment.run).or_default().push(deployment);
     }
+    let mut ways = BTreeSet::new();
     for deploy in truth {
         let Some(deployments) = by_run.get(&deploy.id) else {
             assert!(deploy.attempts[0].started > now && ledger.runs.contains_key(&deploy.id), "{deploy:?}");
@@ -152,20 +163,24 @@ async fn half_a_year_is_in_the_ledger_as_it_happened() {
         let names: BTreeSet<String> = deployments.iter().map(|it| it.unit.pipeline.clone()).collect();
         assert_eq!(names, pipelines(deploy), "{deploy:?}");
         for deployment in deployments {
-            // Runs older than `run-name` are told by their jobs, and older still by what they left.
+            // Runs older than `run-name` are told by their jobs, older ones by what they left, and the oldest by what was
+            // recorded of them, which a preview is not.
             let by = match (deploy.titled, deploy.named_jobs) {
                 (true, _) => Attribution::Title,
                 (false, true) => Attribution::JobName,
+                (false, false) if is_described(deploy) => Attribution::DeploymentsApi,
                 (false, false) => Attribution::Artifact,
             };
+            ways.insert(by);
             assert_eq!((deployment.origin.by, deployment.action), (by, action(deploy)), "{deploy:?}");
             assert_eq!(deployment.unit.environment, deploy.environment);
             assert_eq!(deployment.created_at, deploy.created().timestamp());
-            assert_eq!(deployment.team.as_deref(), deploy.named_jobs.then_some("Docs"));
+            assert_eq!(deployment.team.as_deref(), names_file(deploy).then_some("Docs"));
             check_attempts(deploy, deployment, now);
             check_commit(deploy, deployment);
         }
     }
+    assert_eq!(ways.len(), 4, "{ways:?}");
     assert!(ledger.questions().is_empty());
 }
 
