@@ -3,14 +3,15 @@
 use crate::config::Settings;
 use crate::model::series;
 use crate::provision::lint::{Delays, Known, Metrics};
-use crate::source::metrics::catalogue;
+use crate::source::metrics::{catalogue, disabled};
 use crate::telemetry::{Kind, Name};
 
 /// Every series that there will be, for the lint of queries.
 #[must_use]
 pub fn known_metrics(settings: &Settings) -> Metrics {
     let ours: Vec<Known> = Name::ALL.iter().map(|name| known(*name)).collect();
-    Metrics::new(&catalogue(&settings.metrics), &ours, &settings.datadog.tags, Delays::of(settings))
+    let all = Metrics::new(&catalogue(&settings.metrics), &ours, &settings.datadog.tags, Delays::of(settings));
+    all.without(disabled(&settings.metrics))
 }
 
 fn known(name: Name) -> Known {

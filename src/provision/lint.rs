@@ -102,6 +102,8 @@ pub enum Rule {
     Options,
     /// The metric exists.
     Metric,
+    /// The metric is not switched off.
+    MetricDisabled,
     /// Counts are counted and gauges are not.
     MetricType,
     /// The metric has the tag.
@@ -128,7 +130,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Braces,
         Self::Block,
         Self::GroupVariable,
@@ -142,6 +144,7 @@ impl Rule {
         Self::MissingData,
         Self::Options,
         Self::Metric,
+        Self::MetricDisabled,
         Self::MetricType,
         Self::Tag,
         Self::Unit,
@@ -172,6 +175,7 @@ impl Rule {
             Self::MissingData => "missing-data",
             Self::Options => "options",
             Self::Metric => "metric",
+            Self::MetricDisabled => "metric-disabled",
             Self::MetricType => "metric-type",
             Self::Tag => "tag",
             Self::Unit => "unit",
@@ -195,6 +199,7 @@ impl Rule {
             | Self::Runbook
             | Self::Priority
             | Self::EvaluationDelay
+            | Self::MetricDisabled
             | Self::Unit
             | Self::Title
             | Self::SharedKey => Level::Warning,

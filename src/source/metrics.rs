@@ -334,6 +334,14 @@ pub fn catalogue(metrics: &crate::config::settings::Metrics) -> Arc<[Metric]> {
         .collect()
 }
 
+/// Names of the series that `metrics.disable` leaves out.
+#[must_use]
+pub fn disabled(metrics: &crate::config::settings::Metrics) -> Vec<String> {
+    let all = crate::model::catalogue::table().into_iter().chain(metrics.custom.iter().cloned());
+    let out = all.filter(|metric| named(&metrics.disable, metric));
+    out.flat_map(|metric| metric.columns).map(|column| column.series.to_string()).collect()
+}
+
 fn named(patterns: &[String], metric: &Metric) -> bool {
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
         Some(prefix) => metric.name.starts_with(prefix),

@@ -58,6 +58,8 @@ impl Delays {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     by_name: BTreeMap<String, Known>,
+    /// Names of those that the settings switch off.
+    disabled: BTreeSet<String>,
     /// Keys of tags that every series has besides.
     everywhere: BTreeSet<String>,
     delays: Delays,
@@ -74,9 +76,20 @@ impl Metrics {
         let key = |tag: &String| tag.split(':').next().unwrap_or_default().to_owned();
         Self {
             by_name: all.map(|known| (known.name.clone(), known)).collect(),
+            disabled: BTreeSet::new(),
             everywhere: tags.iter().map(key).collect(),
             delays,
         }
+    }
+
+    /// The same, of which these series are never sent.
+    #[must_use]
+    pub fn without(self, disabled: impl IntoIterator<Item = String>) -> Self {
+        Self { disabled: disabled.into_iter().collect(), ..self }
+    }
+
+    pub(super) fn is_disabled(&self, name: &str) -> bool {
+        self.disabled.contains(name)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Known> {

@@ -46,6 +46,14 @@ pub(super) fn check(
     for selector in expr.selectors() {
         match metrics.get(&selector.metric) {
             Some(known) => {
+                if metrics.is_disabled(&known.name) {
+                    let message = format!(
+                        "`{}` is switched off by `metrics.disable`, so there is nothing to see; `templates.disable` leaves a \
+                         template out",
+                        known.name
+                    );
+                    about.found(Rule::MetricDisabled, place, message);
+                }
                 check_type(selector, known, place, about);
                 check_tags(selector, known, place, metrics, prefix, about);
             }

@@ -296,6 +296,20 @@ fn metrics_of_a_configuration_are_known() {
 }
 
 #[test]
+fn a_metric_that_is_switched_off_is_told() {
+    let name = "mlpipeline.endpoint.oldest_request_age.max";
+    let findings = lint(&[object(Kind::Monitor, monitor())], &metrics().without([name.to_owned()]));
+    let words: Vec<String> = findings.iter().map(|f| format!("{} {}: {}", f.level, f.place, f.message)).collect();
+    assert_eq!(
+        words,
+        [format!(
+            "warning query: `{name}` is switched off by `metrics.disable`, so there is nothing to see; `templates.disable` \
+             leaves a template out"
+        )]
+    );
+}
+
+#[test]
 fn counts_are_counted_and_gauges_are_not() {
     let failures = "mlpipeline.endpoint.invocation_failures.sum";
     assert_eq!(
