@@ -8,19 +8,24 @@
 //!   -> split      what is too long for Datadog
 //! ```
 //!
-//! [`counts`] counts what was read, before anything is left out.
+//! [`counts`] counts what was read, before anything is left out. A [`reader`] goes through one group with all of this, and
+//! a [`schedule`] says which group is next.
 
 pub mod ansi;
 pub mod assemble;
 pub mod choose;
 pub mod classify;
 pub mod counts;
+pub mod group;
 pub mod ids;
 pub mod json;
 pub mod lambda;
 pub mod level;
 pub mod read;
+pub mod reader;
 pub mod redact;
+pub mod schedule;
+pub mod seen;
 pub mod split;
 pub mod trace;
 

@@ -71,7 +71,8 @@ async fn validate() {
     insta::assert_snapshot!("validate_good", scene.run(&["validate"]).await.whole());
     scene.config = "regions: [us-west-2, us-wset-2]\nlogs: {level: info}\nmetrics:\n  dely: 120s\n".to_owned();
     insta::assert_snapshot!("validate_bad", scene.run(&["validate"]).await.whole());
-    scene.config = "regions: [us-west-2]\nmetrics: {disable: [mlpipeline.stream.delivery_to_s3.data_freshness]}\n".to_owned();
+    scene.config =
+        "regions: [us-west-2]\nmetrics: {disable: [mlpipeline.stream.delivery_to_s3.data_freshness]}\n".to_owned();
     insta::assert_snapshot!("validate_disabled", scene.run(&["validate"]).await.whole());
 }
 

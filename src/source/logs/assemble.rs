@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ansi;
+use super::seen::key;
 use super::trace::{State, Step, writer};
 use crate::model::log::Event;
 
@@ -30,8 +31,8 @@ impl Default for Limits {
 pub struct Joined {
     /// The first, with the texts of all, a line each, as they came. Commands to a terminal are gone.
     pub event: Event,
-    /// How many they were.
-    pub events: usize,
+    /// When each of them was written (Unix milliseconds), and its [`key`], in the order in which they came.
+    pub keys: Vec<(i64, u64)>,
     /// Whether it is an error and what was said about it.
     pub error: bool,
     /// How many parts of the same went before: more than 0 when it is longer than the limits.
@@ -67,17 +68,23 @@ impl Assembler {
     }
 
     /// Takes the next event, in the order of time, and hands out what can have no more to come.
-    pub fn push(&mut self, mut event: Event, done: &mut Vec<Joined>) {
+    pub fn push(&mut self, event: Event, done: &mut Vec<Joined>) {
+        let key = key(&event.id);
+        self.push_known(event, key, done);
+    }
+
+    /// As [`Self::push`], of an event whose [`key`] has been worked out.
+    pub fn push_known(&mut self, mut event: Event, key: u64, done: &mut Vec<Joined>) {
         ansi::strip(&mut event.text);
         if !self.open.is_empty() {
-            let Some(rest) = self.join(event, done) else { return };
+            let Some(rest) = self.join(event, key, done) else { return };
             event = rest;
         }
         let (writer, said) = writer(&event.text);
         match State::through(None, said) {
-            None => done.push(Joined { event, events: 1, error: false, part: 0 }),
+            None => done.push(Joined { keys: vec![(event.at, key)], event, error: false, part: 0 }),
             Some(state) => {
-                let open = Open { writer: writer.to_owned(), state, last: event.at, joined: alone(event, state) };
+                let open = Open { writer: writer.to_owned(), state, last: event.at, joined: alone(event, key, state) };
                 self.bytes += open.joined.event.text.len();
                 let stream = open.joined.event.stream.clone();
                 self.open.entry(stream).or_default().push(open);
@@ -87,7 +94,7 @@ impl Assembler {
     }
 
     /// Adds the event to what it belongs to, or gives it back.
-    fn join(&mut self, event: Event, done: &mut Vec<Joined>) -> Option<Event> {
+    fn join(&mut self, event: Event, key: u64, done: &mut Vec<Joined>) -> Option<Event> {
         let Some(opens) = self.open.get_mut(&event.stream) else { return Some(event) };
         let (writer, said) = writer(&event.text);
         let Some(at) = opens.iter().position(|open| open.writer == writer) else { return Some(event) };
@@ -100,16 +107,17 @@ impl Assembler {
         if belongs {
             open.last = event.at;
             let size = open.joined.event.text.len() + 1 + event.text.len();
-            if open.joined.events < self.limits.events && size <= self.limits.bytes {
+            if open.joined.keys.len() < self.limits.events && size <= self.limits.bytes {
                 self.bytes += 1 + event.text.len();
                 open.joined.event.text.push('\n');
                 open.joined.event.text.push_str(&event.text);
-                open.joined.events += 1;
+                open.joined.keys.push((event.at, key));
             } else {
                 self.bytes += event.text.len();
                 self.bytes -= open.joined.event.text.len();
                 let (error, part) = (open.joined.error, open.joined.part + 1);
-                done.push(std::mem::replace(&mut open.joined, Joined { event, events: 1, error, part }));
+                let next = Joined { keys: vec![(event.at, key)], event, error, part };
+                done.push(std::mem::replace(&mut open.joined, next));
             }
         } else {
             rest = Some(event);
@@ -162,6 +170,6 @@ impl Assembler {
     }
 }
 
-fn alone(event: Event, state: State) -> Joined {
-    Joined { event, events: 1, error: state != State::Key, part: 0 }
+fn alone(event: Event, key: u64, state: State) -> Joined {
+    Joined { keys: vec![(event.at, key)], event, error: state != State::Key, part: 0 }
 }

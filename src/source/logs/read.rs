@@ -33,11 +33,11 @@ pub struct Reading {
 /// where Datadog's own forwarder puts it.
 #[must_use]
 pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Reading {
-    let Joined { mut event, events, error, part } = joined;
+    let Joined { mut event, keys, error, part } = joined;
     let bytes = event.text.len();
     event.text.truncate(event.text.trim_end_matches(['\r', '\n']).len());
     let logger = lambda::logger(&event.text);
-    let json = if events == 1 { json::of(logger.map_or(&event.text, |(_, rest)| rest)) } else { None };
+    let json = if keys.len() == 1 { json::of(logger.map_or(&event.text, |(_, rest)| rest)) } else { None };
     let is_json = json.is_some();
     let own = if is_json { None } else { Lambda::of_text(&event.text) };
     let logged_id = logger.map(|(id, _)| id.to_owned());

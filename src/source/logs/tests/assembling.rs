@@ -86,7 +86,7 @@ fn streams_and_workers_stay_apart() {
     let lines: Vec<String> =
         trace.iter().flat_map(|line| ["W-9000-m", "W-9001-m"].map(|name| worker(name, line))).collect();
     let out = joined(lines.iter().enumerate().map(|(number, line)| event(number, "one", line)));
-    assert_eq!(out.iter().map(|joined| joined.events).collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(out.iter().map(|joined| joined.keys.len()).collect::<Vec<_>>(), [3, 3]);
     assert!(out[0].event.text.contains("W-9000") && !out[0].event.text.contains("W-9001"), "{}", out[0].event.text);
 }
 
@@ -102,7 +102,7 @@ fn a_traceback_that_a_page_cuts_is_one() {
     assembler.flush(START + 20, &mut done);
     assert!(done.is_empty(), "its last event is not older");
     assembler.flush(START + 21, &mut done);
-    assert_eq!((done.len(), done[0].events, done[0].event.at, assembler.waits_since()), (1, 3, START, None));
+    assert_eq!((done.len(), done[0].keys.len(), done[0].event.at, assembler.waits_since()), (1, 3, START, None));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn what_comes_much_later_belongs_to_nothing() {
     let mut late = event(1, "s", "  details");
     late.at = START + Limits::default().gap + 1;
     let out = joined([event(0, "s", "ERROR: x"), late]);
-    assert_eq!(out.iter().map(|joined| joined.events).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(out.iter().map(|joined| joined.keys.len()).collect::<Vec<_>>(), [1, 1]);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn nothing_grows_without_limit() {
         assembler.push(event(number, "s", if number == 0 { "ERROR: x" } else { "  more" }), &mut done);
     }
     assembler.flush_all(&mut done);
-    let parts: Vec<_> = done.iter().map(|joined| (joined.events, joined.part, joined.error)).collect();
+    let parts: Vec<_> = done.iter().map(|joined| (joined.keys.len(), joined.part, joined.error)).collect();
     assert_eq!(parts, [(3, 0, true), (3, 1, true), (2, 2, true)]);
 
     done.clear();

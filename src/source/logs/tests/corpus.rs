@@ -70,7 +70,7 @@ fn nasty_lines_come_out() {
     let redaction = redaction();
     let mut out = String::new();
     for joined in joined(nasty()) {
-        let (events, reading) = (joined.events, read(joined, &origin(), redaction));
+        let (events, reading) = (joined.keys.len(), read(joined, &origin(), redaction));
         let line = &reading.line;
         let class = reading.class.map_or("-", |class| class.word());
         let number = line.id.trim_start_matches('0');
