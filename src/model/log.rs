@@ -26,6 +26,8 @@ pub struct Event {
 pub struct Line {
     /// Of its first event: the same whenever it is read again.
     pub id: String,
+    /// The stream that its first event came in.
+    pub stream: String,
     /// Unix milliseconds.
     pub at: i64,
     /// How bad it is.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::assemble::Joined;
 use super::classify::Class;
@@ -11,7 +11,7 @@ use super::json;
 use super::lambda::{self, Lambda};
 use super::level;
 use super::redact::Redaction;
-use crate::model::log::{Line, Origin, Status};
+use crate::model::log::{Event, Line, Origin, Status};
 
 /// A line and what was understood of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +29,7 @@ pub struct Reading {
 }
 
 /// Reads what was assembled. Attributes beside those of the line itself: `request_id`, `inference_id`, `error_class`,
-/// `lambda` (numbers of a report), `part` (of something longer than the limits), and `aws.awslogs.logStream`, which is
-/// where Datadog's own forwarder puts it.
+/// `lambda` (numbers of a report), `part` (of something longer than the limits).
 #[must_use]
 pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Reading {
     let Joined { mut event, keys, error, part } = joined;
@@ -60,7 +59,8 @@ pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Read
     if error {
         status = status.max(Status::Error);
     }
-    let mut line = Line { id: event.id, at: event.at, status, message, attributes, origin: Arc::clone(origin) };
+    let Event { id, stream, at, .. } = event;
+    let mut line = Line { id, stream, at, status, message, attributes, origin: Arc::clone(origin) };
     let mut redacted = redaction.line(&mut line);
     if is_json && line.message.is_empty() {
         line.message = json::summary(&line.attributes);
@@ -82,7 +82,6 @@ pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Read
     if part > 0 {
         line.attributes.insert("part".to_owned(), (part + 1).into());
     }
-    line.attributes.insert("aws".to_owned(), json!({"awslogs": {"logStream": event.stream}}));
     Reading { line, lambda, class, bytes, redacted }
 }
 

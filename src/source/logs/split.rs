@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::model::log::Line;
 
 /// Attributes that every part repeats.
-const REPEATED: [&str; 4] = ["aws", "error_class", "inference_id", "request_id"];
+const REPEATED: [&str; 3] = ["error_class", "inference_id", "request_id"];
 
 /// A line as parts whose messages have at most `most` bytes of JSON each, and at most `parts` of them: the last says how
 /// much was cut off. The id of a further part is that of the line with `#2`, `#3` ..; its attribute `split` says which
@@ -33,7 +33,7 @@ pub fn split(line: Line, most: usize, parts: usize) -> Vec<Line> {
         .filter_map(|name| line.attributes.get_key_value(*name))
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
-    let Line { id, at, status, attributes, origin, .. } = line;
+    let Line { id, stream, at, status, attributes, origin, .. } = line;
     let mut first = Some(attributes);
     texts
         .into_iter()
@@ -42,7 +42,7 @@ pub fn split(line: Line, most: usize, parts: usize) -> Vec<Line> {
             let mut attributes = first.take().unwrap_or_else(|| further.clone());
             attributes.insert("split".to_owned(), json!({"part": number, "of": of}));
             let id = if number == 1 { id.clone() } else { format!("{id}#{number}") };
-            Line { id, at, status, message, attributes, origin: origin.clone() }
+            Line { id, stream: stream.clone(), at, status, message, attributes, origin: origin.clone() }
         })
         .collect()
 }

@@ -67,8 +67,7 @@ fn json_becomes_attributes() {
     assert_eq!((reading.line.message.as_str(), reading.line.status), ("slow", Status::Warn));
     assert_eq!(
         Value::Object(reading.line.attributes),
-        json!({"aws": {"awslogs": {"logStream": "AllTraffic/i-1"}}, "request_id": "r-1", "inference_id": "i-1",
-            "took": 1.5, "nested": {"a": [1, 2]}, "none": null})
+        json!({"request_id": "r-1", "inference_id": "i-1", "took": 1.5, "nested": {"a": [1, 2]}, "none": null})
     );
 }
 
@@ -97,9 +96,10 @@ fn a_line_cannot_say_that_it_comes_from_elsewhere() {
         "timestamp": 0, "aws": {"x": 1}, "error_class": "timeout", "request_id": {"not": "text"}, "syslog.severity": 1});
     let reading = read_one(&hostile.to_string());
     let names: Vec<&str> = reading.line.attributes.keys().map(String::as_str).collect();
-    assert_eq!(names, ["aws", "original"]);
+    assert_eq!(names, ["original"]);
     assert_eq!(attribute(&reading, "original")["host"], json!("evil"));
-    assert_eq!(attribute(&reading, "aws")["awslogs"]["logStream"], json!("AllTraffic/i-1"));
+    assert_eq!(attribute(&reading, "original")["aws"], json!({"x": 1}));
+    assert_eq!(reading.line.stream, "AllTraffic/i-1");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn json_that_is_too_much_is_text() {
         let text = line.to_string();
         let reading = read_one(&text);
         assert_eq!(reading.line.message, text);
-        assert_eq!(reading.line.attributes.len(), 1);
+        assert!(reading.line.attributes.is_empty(), "{:?}", reading.line.attributes);
     }
     let deep = format!("{{\"message\":\"x\",\"a\":{}1{}}}", "[".repeat(100), "]".repeat(100));
     let reading = read_one(&deep);

@@ -114,7 +114,7 @@ fn values_go_by_their_names() {
             "token": "the", "next_token": "abcdefghijklmnop", "API-Key": "k"})
         .to_string(),
     );
-    let attributes = json!({"aws": {"awslogs": {"logStream": "AllTraffic/i-1"}},
+    let attributes = json!({
         "db": {"Password": "[redacted]", "port": 5432}, "credentials": [{"a": "[redacted]"}], "max_tokens": 128,
         "token": "the", "next_token": "[redacted]", "API-Key": "[redacted]"});
     assert_eq!(serde_json::Value::Object(reading.line.attributes), attributes);
