@@ -33,6 +33,7 @@ mod field;
 mod files;
 mod github;
 mod load;
+mod logs;
 mod metrics;
 mod node;
 mod pipelines;

@@ -329,14 +329,14 @@ impl Sim {
         let account = |(name, account): &(&str, &str)| {
             format!("  - {{name: {name}, role: \"arn:aws:iam::{account}:role/{role}\", external_id: {id}}}")
         };
+        let datadog = self.datadog_url();
         let accounts = company::accounts(&self.shared.options.company).iter();
         format!(
-            "regions: [{}]\naccounts:\n{}\ndatadog: {{base_url: \"{}\"}}\n\
+            "regions: [{}]\naccounts:\n{}\ndatadog: {{base_url: \"{datadog}\", logs_url: \"{datadog}\"}}\n\
              github: {{base_url: \"{}\", repositories: [{{repo: acme/ml-pipelines, workflows: [deploy.yml]}}, \
              {{repo: acme/claims, workflows: [release.yml]}}]}}\nstate: {}\n",
             world::REGION,
             accounts.map(account).collect::<Vec<_>>().join("\n"),
-            self.datadog_url(),
             self.github_url(),
             serde_json::Value::from(state)
         )

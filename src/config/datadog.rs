@@ -27,7 +27,8 @@ const SITES: &[&str] = &[
     "ddog-gov.com",
 ];
 
-const KEYS: &[&str] = &["site", "base_url", "api_key_file", "app_key_file", "compression", "tags", "deadline"];
+const KEYS: &[&str] =
+    &["site", "base_url", "logs_url", "api_key_file", "app_key_file", "compression", "tags", "deadline"];
 
 /// Whether that is a site of Datadog's.
 pub(crate) fn is_known_site(name: &str) -> bool {
@@ -41,6 +42,7 @@ pub(super) fn read(root: &Section<'_>, folder: &Path, env: &Environment, finding
     let deadline = Duration::from_secs(1)..=Duration::from_mins(5);
     Datadog {
         base_url: base_url(&section, env, findings).unwrap_or_else(|| format!("https://api.{site}")),
+        logs_url: logs_url(&section, findings).unwrap_or_else(|| format!("https://http-intake.logs.{site}")),
         site,
         api_key: secret(&section, "DD_API_KEY", "api_key_file", folder, env, findings),
         app_key: secret(&section, "DD_APP_KEY", "app_key_file", folder, env, findings),
@@ -87,6 +89,13 @@ fn site(section: &Section<'_>, env: &Environment, findings: &mut Findings) -> St
 fn base_url(section: &Section<'_>, env: &Environment, findings: &mut Findings) -> Option<String> {
     let (place, text) = either(section, "base_url", &["DD_DD_URL", "DD_URL"], env, findings)?;
     checked_base_url(&place, &text, "https://api.datadoghq.eu", findings)
+}
+
+/// No variable goes before it: `DD_LOGS_CONFIG_LOGS_DD_URL`, which the Agent takes, is a host and a port.
+fn logs_url(section: &Section<'_>, findings: &mut Findings) -> Option<String> {
+    let field = section.get("logs_url")?;
+    let text = field.text(findings)?;
+    checked_base_url(&field.place, text, "https://http-intake.logs.datadoghq.eu", findings)
 }
 
 /// The base URL of an API to which keys are sent, without a slash at its end.

@@ -7,8 +7,8 @@ use crate::config::field::{Field, Section};
 use crate::config::problem::{Findings, Place, Problem, Problems};
 use crate::config::settings::{Environment, Settings};
 use crate::config::{
-    account, agent, datadog, dogstatsd, dora, github, metrics, node, pipelines, provision, routes, schedules, state,
-    templates,
+    account, agent, datadog, dogstatsd, dora, github, logs, metrics, node, pipelines, provision, routes, schedules,
+    state, templates,
 };
 
 /// A configuration that can be used.
@@ -27,6 +27,7 @@ const KEYS: &[&str] = &[
     "environments",
     "pipelines",
     "metrics",
+    "logs",
     "schedules",
     "datadog",
     "dogstatsd",
@@ -85,6 +86,7 @@ fn settings(root: &Section<'_>, folder: &Path, env: &Environment, findings: &mut
         environments,
         pipelines: pipelines::read(root, folder, findings),
         metrics,
+        logs: logs::read(root, findings),
         datadog: datadog::read(root, folder, env, findings),
         dogstatsd: dogstatsd::read(root, env, findings),
         github: github::read(root, folder, env, findings),

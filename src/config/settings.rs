@@ -26,6 +26,8 @@ pub struct Settings {
     pub pipelines: Pipelines,
     /// What is read from CloudWatch, and how.
     pub metrics: Metrics,
+    /// What is read from CloudWatch Logs, and how.
+    pub logs: Logs,
     /// When each job runs.
     pub schedules: Schedules,
     /// Where series go.
@@ -127,6 +129,13 @@ pub struct Metrics {
     pub disable: Vec<String>,
 }
 
+/// What is read from CloudWatch Logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logs {
+    /// `FilterLogEvents` requests a second in one account and region. Default 3.
+    pub requests_per_second: u32,
+}
+
 /// When each job runs. Cron with seconds, in UTC.
 #[derive(Debug, Clone)]
 pub struct Schedules {
@@ -159,6 +168,8 @@ pub struct Datadog {
     pub site: String,
     /// Base URL of the API, without a slash at its end: `https://api.<site>` unless overridden.
     pub base_url: String,
+    /// Base URL of the intake of logs, likewise: `https://http-intake.logs.<site>` unless overridden.
+    pub logs_url: String,
     /// `DD_API_KEY`, or `datadog.api_key_file`; absent only where nothing is sent.
     pub api_key: Option<Secret>,
     /// `DD_APP_KEY`, or `datadog.app_key_file`; metric metadata needs it.

@@ -95,6 +95,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Client::new(&Datadog {
             site: "datadoghq.com".into(),
+            logs_url: base_url.clone(),
             base_url,
             api_key: Some(Secret::new("key")),
             app_key,

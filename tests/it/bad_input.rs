@@ -185,7 +185,7 @@ async fn datadog_cannot_be_reached() {
     let mut scene = Scene::new().await;
     let good = scene.config.clone();
     let url = scene.sim.datadog_url();
-    scene.change(&format!("{{base_url: \"{url}\"}}"), "{base_url: \"http://127.0.0.1:9\", deadline: 1s}");
+    scene.change(&format!("base_url: \"{url}\""), "base_url: \"http://127.0.0.1:9\", deadline: 1s");
     let screen = once(&scene).await;
     insta::assert_snapshot!(screen.complaints());
     assert_eq!(screen.points("pending"), screen.points("collected"));

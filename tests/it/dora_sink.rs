@@ -45,6 +45,7 @@ impl Place {
         let settings = Datadog {
             site: "datadoghq.eu".into(),
             base_url: sim.datadog_url(),
+            logs_url: sim.datadog_url(),
             api_key: Some(Secret::new(&keys.api_key)),
             app_key: Some(Secret::new(&keys.app_key)),
             compression: Compression::Zstd,

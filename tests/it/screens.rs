@@ -69,7 +69,7 @@ async fn estimate() {
 async fn validate() {
     let mut scene = Scene::new().await;
     insta::assert_snapshot!("validate_good", scene.run(&["validate"]).await.whole());
-    scene.config = "regions: [us-west-2, us-wset-2]\nlogs: {level: info}\nmetrics:\n  dely: 120s\n".to_owned();
+    scene.config = "regions: [us-west-2, us-wset-2]\nlgo: {level: info}\nmetrics:\n  dely: 120s\n".to_owned();
     insta::assert_snapshot!("validate_bad", scene.run(&["validate"]).await.whole());
     scene.config =
         "regions: [us-west-2]\nmetrics: {disable: [mlpipeline.stream.delivery_to_s3.data_freshness]}\n".to_owned();

@@ -6,12 +6,13 @@ use axum::routing::{any, put};
 
 use super::*;
 
-const KEY: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 pub(super) fn settings(base_url: &str) -> Datadog {
     Datadog {
         site: "datadoghq.eu".into(),
         base_url: base_url.into(),
+        logs_url: base_url.into(),
         api_key: Some(Secret::new(KEY)),
         app_key: Some(Secret::new("app-key")),
         compression: Compression::Zstd,

@@ -27,6 +27,8 @@ fn a_region_is_all_that_is_needed() {
     assert_eq!(settings.accounts.len(), 1);
     assert_eq!(settings.accounts[0].name, "default");
     assert_eq!(settings.datadog.base_url, "https://api.datadoghq.com");
+    assert_eq!(settings.datadog.logs_url, "https://http-intake.logs.datadoghq.com");
+    assert_eq!(settings.logs.requests_per_second, 3);
     assert_eq!(settings.datadog.compression, Compression::Zstd);
     assert_eq!(settings.state, StateLocation::Folder("./state".into()));
     assert!(settings.datadog.api_key.is_none() && settings.dogstatsd.is_none());
@@ -58,6 +60,7 @@ fn variables_of_datadog_go_before_the_file_and_those_of_aws_after_it() {
     let both = settings(text, &variables);
     assert_eq!(both.accounts[0].regions, ["us-west-2"]);
     assert_eq!(both.datadog.base_url, "https://api.datadoghq.eu");
+    assert_eq!(both.datadog.logs_url, "https://http-intake.logs.datadoghq.eu");
     assert_eq!(both.datadog.tags, ["a:b", "c:d", "e:f", "env:prod"]);
     assert_eq!(both.dogstatsd, Some(DogStatsD::Udp("10.0.0.1:8125".into())));
     assert_eq!(both.datadog.api_key.unwrap().expose(), "0123456789abcdef0123456789abcdef");

@@ -28,12 +28,12 @@ fn an_unknown_key_names_the_nearest() {
 metrics:
   dely: 120s
   zebra: 1
-logs: {level: info}
+lgo: {level: info}
 ";
     insta::assert_snapshot!(problems(text), @r#"
     ddsync.yaml:3: metrics.dely: unknown key; did you mean `delay`?
     ddsync.yaml:4: metrics.zebra: unknown key; known here: delay, reread, backfill, concurrency, tiers, disable, custom
-    ddsync.yaml:5: logs: unknown key; did you mean `log`?
+    ddsync.yaml:5: lgo: unknown key; did you mean `log`?
     "#);
 }
 

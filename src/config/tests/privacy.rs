@@ -26,6 +26,7 @@ fn no_secret_is_in_any_debug_or_display() {
         "github: {webhook: {secret: SECRET, listen: [SECRET], secret_file: SECRET}}",
         "github: {webhook: {webhook_secret: SECRET, secret_file: [SECRET]}}",
         "datadog: {base_url: \"https://u:SECRET@h\"}",
+        "datadog: {logs_url: \"https://u:SECRET@h\"}",
         "dogstatsd: {url: \"udp://u:SECRET@h\"}",
         "state: \"gs://u:SECRET@h\"",
         "api_key: SECRET",

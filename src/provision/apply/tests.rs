@@ -42,6 +42,7 @@ impl Bench {
         let settings = Datadog {
             site: "datadoghq.eu".into(),
             base_url: there.url.clone(),
+            logs_url: there.url.clone(),
             api_key: Some(Secret::new("api-key-0123456789")),
             app_key: Some(Secret::new("app-key-0123456789")),
             compression: Compression::Gzip,

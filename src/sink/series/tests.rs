@@ -61,6 +61,7 @@ fn settings(url: &str) -> Datadog {
     Datadog {
         site: "datadoghq.com".into(),
         base_url: url.into(),
+        logs_url: url.into(),
         api_key: Some(Secret::new("key")),
         app_key: None,
         compression: Compression::Zstd,

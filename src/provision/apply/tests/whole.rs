@@ -25,6 +25,7 @@ impl Company {
         let settings = Datadog {
             site: "datadoghq.com".into(),
             base_url: sim.datadog_url(),
+            logs_url: sim.datadog_url(),
             api_key: Some(Secret::new("pretend-api-key")),
             app_key: Some(Secret::new("pretend-app-key")),
             compression: Compression::Gzip,
