@@ -68,7 +68,7 @@ pub(crate) async fn serve(lifted: bool) -> Result<()> {
     let mut minute = Utc::now() - AHEAD;
     let store = Store::open(&settings.state, "benchmark", Clock::Real)?;
     let datadog = datadog::Client::new(&settings.datadog)?;
-    let clients = aws::connect(&settings.accounts, &settings.limits).await;
+    let clients = aws::connect(&settings.accounts, &settings.limits, &settings.logs, Clock::Real).await;
     let mut jobs = Jobs::new(settings, from(minute), store, datadog, clients, None);
     let table = jobs.table();
     // Nothing else runs while the next word is waited for.

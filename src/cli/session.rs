@@ -56,7 +56,7 @@ impl Session {
 
     /// Clients of every account and region.
     pub(super) async fn aws(&self) -> Vec<Arc<aws::Aws>> {
-        aws::connect(&self.settings.accounts, &self.settings.limits).await
+        aws::connect(&self.settings.accounts, &self.settings.limits, &self.settings.logs, self.clock).await
     }
 
     /// Everything that the jobs need. The state is locked from here on.

@@ -21,6 +21,7 @@ mod api;
 pub mod cloudwatch;
 mod error;
 mod limiter;
+pub mod logs;
 mod pages;
 pub mod sagemaker;
 pub mod tagging;
@@ -28,7 +29,8 @@ pub mod tagging;
 pub use api::{Access, Api, policy};
 pub use error::{AwsError, Class};
 
-use crate::config::settings::{Account, Limits};
+use crate::clock::Clock;
+use crate::config::settings::{Account, Limits, Logs};
 use crate::model::resource::Scope;
 use limiter::Limiter;
 use pages::Pages;
@@ -46,6 +48,7 @@ const SESSION: &str = "ddsync";
 pub struct Aws {
     scope: Scope,
     cloudwatch: aws_sdk_cloudwatch::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
     sagemaker: aws_sdk_sagemaker::Client,
     tagging: aws_sdk_resourcegroupstagging::Client,
     sts: aws_sdk_sts::Client,
@@ -53,32 +56,47 @@ pub struct Aws {
     requests: Mutex<BTreeMap<Api, u64>>,
 }
 
-/// Clients for every account and region. Nothing is asked of AWS yet.
-pub async fn connect(accounts: &[Account], limits: &Limits) -> Vec<Arc<Aws>> {
+/// Clients for every account and region. Nothing is asked of AWS yet. `clock` is the time in which
+/// `logs.requests_per_second` counts.
+pub async fn connect(accounts: &[Account], limits: &Limits, logs: &Logs, clock: Clock) -> Vec<Arc<Aws>> {
     let mut clients = Vec::new();
     for account in accounts {
         for region in &account.regions {
-            clients.push(Arc::new(Aws::new(account, region, limits).await));
+            clients.push(Arc::new(Aws::new(account, region, Limiter::new(limits, logs, clock)).await));
         }
     }
     clients
 }
 
 impl Aws {
-    async fn new(account: &Account, region: &str, limits: &Limits) -> Self {
+    async fn new(account: &Account, region: &str, limiter: Limiter) -> Self {
         let scope = Scope { account: account.name.clone(), region: region.to_owned() };
-        Self::over(&sdk_config(account, region).await, scope, limits)
+        Self::within(limiter, &sdk_config(account, region).await, scope)
     }
 
     /// Clients that are configured as told, not by the environment.
-    pub(crate) fn over(config: &SdkConfig, scope: Scope, limits: &Limits) -> Self {
+    #[must_use]
+    pub fn over(config: &SdkConfig, scope: Scope, limits: &Limits, logs: &Logs, clock: Clock) -> Self {
+        Self::within(Limiter::new(limits, logs, clock), config, scope)
+    }
+
+    /// A client that is never asked anything.
+    #[cfg(test)]
+    pub(crate) fn for_tests(settings: &crate::config::Settings) -> Self {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        let scope = Scope { account: "dev".into(), region: "us-west-2".into() };
+        Self::over(&config, scope, &settings.limits, &settings.logs, Clock::Real)
+    }
+
+    fn within(limiter: Limiter, config: &SdkConfig, scope: Scope) -> Self {
         Self {
             scope,
             cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
             sagemaker: aws_sdk_sagemaker::Client::new(config),
             tagging: aws_sdk_resourcegroupstagging::Client::new(config),
             sts: aws_sdk_sts::Client::new(config),
-            limiter: Limiter::new(limits),
+            limiter,
             requests: Mutex::default(),
         }
     }
@@ -114,8 +132,10 @@ impl Aws {
         let pauses =
             ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_times(ATTEMPTS - 1).with_jitter();
         let attempt = || async {
-            if matches!(api, Api::GetMetricData | Api::GetMetricStatistics) {
-                self.limiter.admit(points).await;
+            match api {
+                Api::GetMetricData | Api::GetMetricStatistics => self.limiter.admit(points).await,
+                Api::FilterLogEvents => self.limiter.admit_events().await,
+                _ => {}
             }
             *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(api).or_default() += 1;
             attempt().await.map_err(|error| AwsError::new(&self.scope, api, &error))

@@ -39,7 +39,7 @@ fn an_account_is_read_only() {
     for statement in policy["Statement"].as_array().expect("a list") {
         for action in statement["Action"].as_array().expect("a list") {
             let (_, operation) = action.as_str().and_then(|action| action.split_once(':')).expect("service:Operation");
-            assert!(["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb)), "{action}");
+            assert!(["Get", "List", "Describe", "Filter"].iter().any(|verb| operation.starts_with(verb)), "{action}");
         }
     }
 }

@@ -40,8 +40,8 @@ impl Place {
             .load()
             .await;
         let scope = Scope { account: "data_dev".into(), region: "us-west-2".into() };
-        let clients = vec![Arc::new(Aws::over(&sdk, scope, &settings.limits))];
         let clock = Clock::parse(&environment[crate::clock::ENV]).unwrap();
+        let clients = vec![Arc::new(Aws::over(&sdk, scope, &settings.limits, &settings.logs, clock))];
         let datadog = Client::new(&settings.datadog).unwrap().with_clock(clock);
         let jobs = Jobs::new(settings, clock, store(clock), datadog, clients, None);
         Self { sim, jobs }

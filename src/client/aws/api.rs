@@ -17,6 +17,10 @@ pub enum Api {
     GetMetricData,
     /// The unit of one metric, which `GetMetricData` does not tell.
     GetMetricStatistics,
+    /// Which log groups there are.
+    DescribeLogGroups,
+    /// What was written into one log group.
+    FilterLogEvents,
     /// Credentials of another account.
     AssumeRole,
     /// Who we are.
@@ -32,6 +36,8 @@ impl Api {
         Self::DescribeEndpointConfig,
         Self::GetMetricData,
         Self::GetMetricStatistics,
+        Self::DescribeLogGroups,
+        Self::FilterLogEvents,
         Self::AssumeRole,
         Self::GetCallerIdentity,
     ];
@@ -46,6 +52,8 @@ impl Api {
             Self::DescribeEndpointConfig => "sagemaker:DescribeEndpointConfig",
             Self::GetMetricData => "cloudwatch:GetMetricData",
             Self::GetMetricStatistics => "cloudwatch:GetMetricStatistics",
+            Self::DescribeLogGroups => "logs:DescribeLogGroups",
+            Self::FilterLogEvents => "logs:FilterLogEvents",
             Self::AssumeRole => "sts:AssumeRole",
             Self::GetCallerIdentity => "sts:GetCallerIdentity",
         }
@@ -59,15 +67,18 @@ impl Api {
 
     /// What the action may be narrowed to; `*` where the service allows nothing narrower, or where the resources'
     /// names are not known beforehand.
-    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html>
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html>,
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
     fn resource(self) -> &'static str {
         match self {
             Self::DescribeEndpoint => "arn:aws:sagemaker:*:*:endpoint/*",
             Self::DescribeEndpointConfig => "arn:aws:sagemaker:*:*:endpoint-config/*",
+            Self::FilterLogEvents => "arn:aws:logs:*:*:log-group:*",
             Self::GetResources
             | Self::ListEndpoints
             | Self::GetMetricData
             | Self::GetMetricStatistics
+            | Self::DescribeLogGroups
             | Self::AssumeRole
             | Self::GetCallerIdentity => "*",
         }

@@ -85,6 +85,9 @@ impl AwsError {
     pub fn without_scope(&self) -> String {
         let action = self.api.action();
         let advice = match self.class {
+            Class::Throttled if matches!(self.api, Api::FilterLogEvents | Api::DescribeLogGroups) => {
+                "throttled; lower `logs.requests_per_second`, others in the account read logs too".to_owned()
+            }
             Class::Throttled => "throttled; lower `metrics.concurrency` or `limits.requests_per_second`".to_owned(),
             Class::Unreachable => {
                 "no answer from AWS; check the network, `accounts[].regions` and AWS_ENDPOINT_URL".to_owned()
@@ -107,6 +110,12 @@ impl AwsError {
         };
         let said = if self.detail.is_empty() { String::new() } else { format!(": {}", self.detail) };
         format!("{action}: {advice}{said}")
+    }
+
+    /// The same error, saying what was asked for. AWS does not always.
+    pub(super) fn about(self, what: &str) -> Self {
+        let detail = if self.detail.is_empty() { what.to_owned() } else { format!("{what}: {}", self.detail) };
+        Self { detail: excerpt(&detail), ..self }
     }
 
     /// Sorts what the SDK says into a class.

@@ -39,24 +39,12 @@ impl Pages {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use aws_config::SdkConfig;
-    use aws_sdk_cloudwatch::config::BehaviorVersion;
-
     use super::*;
-    use crate::config::settings::Limits;
-    use crate::model::resource::Scope;
+    use crate::config;
 
     fn aws() -> Aws {
-        let limits = Limits {
-            cloudwatch_dollars_per_month: None,
-            datadog_series: None,
-            dollars_per_thousand_metrics: 0.01,
-            statistics_billed_as_one: 5,
-            requests_per_second: 50,
-            points_per_second: 180_000,
-        };
-        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-        Aws::over(&config, Scope { account: "dev".into(), region: "us-west-2".into() }, &limits)
+        let environment = config::settings::Environment::new();
+        Aws::for_tests(&config::read("regions: [us-west-2]", "ddsync.yaml", &environment).unwrap().settings)
     }
 
     #[test]

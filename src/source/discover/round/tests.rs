@@ -1,8 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use crate::client::aws::Api;
 use crate::client::aws::tagging::Tagged;
-use crate::client::aws::{Api, connect};
 use crate::model::resource::Endpoint;
 
 fn settings() -> Settings {
@@ -11,9 +11,9 @@ fn settings() -> Settings {
 }
 
 /// A client that is never asked anything, and the settings of a round.
-async fn idle() -> (Arc<Aws>, Settings) {
+fn idle() -> (Arc<Aws>, Settings) {
     let settings = settings();
-    let aws = connect(&settings.accounts, &settings.limits).await.remove(0);
+    let aws = Arc::new(Aws::for_tests(&settings));
     (aws, settings)
 }
 
@@ -56,9 +56,9 @@ fn names(round: &Round<'_>) -> Vec<String> {
     round.pending.iter().map(|pending| pending.name.clone()).collect()
 }
 
-#[tokio::test]
-async fn only_new_changed_and_unsettled_endpoints_are_described() {
-    let (aws, settings) = Box::pin(idle()).await;
+#[test]
+fn only_new_changed_and_unsettled_endpoints_are_described() {
+    let (aws, settings) = idle();
     let mut memory = Memory::default();
     for name in ["Same", "Changed", "Updating", "Restarted", "Destroyed"] {
         memory.remember(name.into(), endpoint(if name == "Updating" { name } else { "InService" }, 10));
@@ -85,9 +85,9 @@ async fn only_new_changed_and_unsettled_endpoints_are_described() {
     assert!(first.tags_at(0).contains(&"endpoint:same".to_owned()));
 }
 
-#[tokio::test]
-async fn a_configuration_made_anew_under_its_old_name_is_read_again() {
-    let (aws, settings) = Box::pin(idle()).await;
+#[test]
+fn a_configuration_made_anew_under_its_old_name_is_read_again() {
+    let (aws, settings) = idle();
     let mut memory = Memory::default();
     memory.remember("a".into(), endpoint("InService", 10));
     memory.remember_config("config".into(), sagemaker::EndpointConfig::default());
@@ -99,9 +99,9 @@ async fn a_configuration_made_anew_under_its_old_name_is_read_again() {
     assert!(memory.config("config").is_none());
 }
 
-#[tokio::test]
-async fn endpoints_that_fail_to_be_described_do_not_stop_the_others() {
-    let (aws, settings) = Box::pin(idle()).await;
+#[test]
+fn endpoints_that_fail_to_be_described_do_not_stop_the_others() {
+    let (aws, settings) = idle();
     let mut memory = Memory::default();
     memory.remember("known".into(), endpoint("InService", 10));
     let mut round = round(&aws, &settings, &["known", "denied", "deleted", "orphan"]);
@@ -138,9 +138,9 @@ async fn endpoints_that_fail_to_be_described_do_not_stop_the_others() {
     assert_eq!(again(vec![listed("orphan", "Creating", 20)], &mut memory), ["deleted", "orphan"]);
 }
 
-#[tokio::test]
-async fn a_configuration_that_may_not_be_read_is_asked_for_again_the_next_time() {
-    let (aws, settings) = Box::pin(idle()).await;
+#[test]
+fn a_configuration_that_may_not_be_read_is_asked_for_again_the_next_time() {
+    let (aws, settings) = idle();
     let list = || vec![listed("a", "InService", 10)];
     let description = || sagemaker::described_for_tests("a", "config", 10);
     for (class, again) in [(Class::AccessDenied, 1), (Class::NotFound, 0)] {
