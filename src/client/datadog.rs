@@ -1,5 +1,5 @@
 //! Datadog's HTTP API: one attempt a call, and every answer put into a class. Here is the part that takes series;
-//! `objects` is the part that keeps dashboards, monitors and SLOs.
+//! `logs` is the part that takes logs, `objects` the one that keeps dashboards, monitors and SLOs.
 //!
 //! Endpoints <https://docs.datadoghq.com/api/latest/metrics/>, <https://docs.datadoghq.com/api/latest/authentication/>.
 
@@ -21,10 +21,11 @@ mod call;
 mod dora;
 mod error;
 mod limiter;
+mod logs;
 mod objects;
 mod skew;
 
-pub use error::SendError;
+pub use error::{Address, SendError};
 pub(in crate::client) use error::{innermost, quote};
 pub use objects::{MonitorState, Objects};
 pub use skew::{MAX_SKEW, Skew};
@@ -45,7 +46,8 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    base_url: String,
+    base_url: Address,
+    logs_url: Address,
     site: String,
     api_key: HeaderValue,
     app_key: Option<HeaderValue>,
@@ -89,7 +91,8 @@ impl Client {
             .map_err(ClientError::Http)?;
         Ok(Self {
             http,
-            base_url: settings.base_url.trim_end_matches('/').to_owned(),
+            base_url: Address::of_api(&settings.base_url),
+            logs_url: Address::of_logs(&settings.logs_url),
             site: settings.site.clone(),
             api_key: header(&api_key).map_err(|_| ClientError::Key("DD_API_KEY"))?,
             app_key: application.as_ref().map(header).transpose().map_err(|_| ClientError::Key("DD_APP_KEY"))?,
@@ -185,19 +188,24 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder, keys: &'static str) -> Result<Value, SendError> {
-        let answer = self.exchange(request, MAX_ANSWER_BYTES).await?;
+        self.send_to(&self.base_url, request, keys).await
+    }
+
+    async fn send_to(&self, to: &Address, request: RequestBuilder, keys: &'static str) -> Result<Value, SendError> {
+        let answer = self.exchange(to, request, MAX_ANSWER_BYTES).await?;
         if answer.is_success() && answer.is_datadogs() {
             return Ok(answer.json.unwrap_or_default());
         }
         let text = self.quote(&answer.text());
-        Err(error::classify(answer.status, &answer.headers, text, &self.place(keys)))
+        let place = error::Place { base_url: to, ..self.place(keys) };
+        Err(error::classify(answer.status, &answer.headers, text, &place))
     }
 
     /// One request and its answer, of whatever status. Of a success more than `most` bytes are an error; of anything
     /// else the start is enough.
-    async fn exchange(&self, request: RequestBuilder, most: usize) -> Result<Answer, SendError> {
+    async fn exchange(&self, to: &Address, request: RequestBuilder, most: usize) -> Result<Answer, SendError> {
         let unreachable = |error: reqwest::Error| SendError::Unreachable {
-            base_url: self.base_url.clone(),
+            base_url: to.clone(),
             // reqwest says "error sending request"; the cause says why.
             reason: self.quote(&error::innermost(&error.without_url())),
         };
@@ -213,7 +221,7 @@ impl Client {
             body.extend_from_slice(&chunk);
             if body.len() > most {
                 if response.status().is_success() {
-                    return Err(SendError::TooLong { base_url: self.base_url.clone(), limit: most });
+                    return Err(SendError::TooLong { base_url: to.clone(), limit: most });
                 }
                 break;
             }

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::datadog::{Client, SendError};
+use crate::client::datadog::{Address, Client, SendError};
 use crate::clock::Clock;
 use crate::config::settings::Datadog;
 use crate::model::series::Series;
@@ -167,7 +167,7 @@ impl Run<'_> {
         let sending = self.client.send_series(body.compressed.clone(), self.settings.compression);
         let answer = timeout_at(self.deadline, sending).await.unwrap_or_else(|_| {
             Err(SendError::Unreachable {
-                base_url: self.settings.base_url.clone(),
+                base_url: Address::of_api(&self.settings.base_url),
                 reason: format!("no answer within the {:?} of `datadog.deadline`", self.settings.deadline),
             })
         });

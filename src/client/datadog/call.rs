@@ -110,7 +110,7 @@ impl Client {
         let patience = self.clock.real_duration(PATIENCE);
         let late = |wait| SendError::RateLimited { retry_after: Some(wait) };
         self.limiter.admit(&endpoint, patience).await.map_err(late)?;
-        let answer = self.exchange(request, MAX_OBJECTS_BYTES).await?;
+        let answer = self.exchange(&self.base_url, request, MAX_OBJECTS_BYTES).await?;
         self.limiter.note(&endpoint, answer.status, &answer.headers, real);
         Ok(answer)
     }

@@ -1,5 +1,6 @@
 //! What went wrong with a request, whose fault it is and whether to try again.
 
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -9,6 +10,33 @@ use crate::config::Secret;
 
 /// At most this many characters of an answer are shown.
 const MAX_QUOTE_CHARS: usize = 200;
+
+/// A base URL that was asked, and the setting that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    url: String,
+    setting: &'static str,
+}
+
+impl Address {
+    /// That of the API: `datadog.base_url`.
+    #[must_use]
+    pub fn of_api(url: &str) -> Self {
+        Self { url: url.trim_end_matches('/').to_owned(), setting: "datadog.base_url" }
+    }
+
+    /// That of the intake of logs: `datadog.logs_url`.
+    #[must_use]
+    pub fn of_logs(url: &str) -> Self {
+        Self { url: url.trim_end_matches('/').to_owned(), setting: "datadog.logs_url" }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
 
 /// Anything but a yes of Datadog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +91,7 @@ pub enum SendError {
     #[error("the answer of {base_url} is longer than {limit} bytes and was not read to its end")]
     TooLong {
         /// As configured.
-        base_url: String,
+        base_url: Address,
         /// What would have been read.
         limit: usize,
     },
@@ -71,20 +99,20 @@ pub enum SendError {
     #[error("datadog refused the size of the request (HTTP 413)")]
     TooLarge,
     /// 404 of an endpoint that exists: the object does not.
-    #[error("not found at {base_url} (HTTP 404): {answer}; check `datadog.base_url` and `datadog.site`")]
+    #[error("not found at {base_url} (HTTP 404): {answer}; check `{}` and `datadog.site`", .base_url.setting)]
     NotFound {
         /// As configured.
-        base_url: String,
+        base_url: Address,
         /// The start of the answer, without control characters.
         answer: String,
     },
     /// A redirect, a 2xx that is no JSON, or a status that the API does not give: something else answers there.
-    #[error("unexpected answer of {base_url} (HTTP {status}): {answer}; check `datadog.base_url` and `datadog.site`")]
+    #[error("unexpected answer of {base_url} (HTTP {status}): {answer}; check `{}` and `datadog.site`", .base_url.setting)]
     Misdirected {
         /// As answered.
         status: u16,
         /// As configured.
-        base_url: String,
+        base_url: Address,
         /// The start of the answer, without control characters.
         answer: String,
     },
@@ -105,10 +133,10 @@ pub enum SendError {
         answer: String,
     },
     /// No answer.
-    #[error("{base_url} cannot be reached: {reason}; check `datadog.site`, `datadog.base_url` and the network")]
+    #[error("{base_url} cannot be reached: {reason}; check `datadog.site`, `{}` and the network", .base_url.setting)]
     Unreachable {
         /// As configured.
-        base_url: String,
+        base_url: Address,
         /// The innermost cause.
         reason: String,
     },
@@ -164,12 +192,12 @@ fn wait(retry_after: Option<Duration>) -> String {
 pub(super) struct Place<'a> {
     pub(super) keys: &'static str,
     pub(super) site: &'a str,
-    pub(super) base_url: &'a str,
+    pub(super) base_url: &'a Address,
 }
 
 /// The class of an answer that is no yes. `answer` is already quoted.
 pub(super) fn classify(status: u16, headers: &HeaderMap, answer: String, place: &Place<'_>) -> SendError {
-    let base_url = place.base_url.to_owned();
+    let base_url = place.base_url.clone();
     match status {
         400 | 422 => SendError::BadRequest { status, answer },
         401 | 403 => SendError::BadKey { status, keys: place.keys, site: place.site.to_owned() },

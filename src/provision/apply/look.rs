@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cache::{self, Cache};
 use super::{CONCURRENCY, Session, objects};
-use crate::client::datadog::SendError;
+use crate::client::datadog::{Address, SendError};
 use crate::provision::object::{Kind, Live, Mark, World};
 
 /// So many dashboards may be deleted between the list and their bodies.
@@ -100,7 +100,7 @@ async fn listed_body(session: &Session<'_>, id: &str, namespace: &str) -> Result
 
 /// What does not fit together would look as if objects had to be made again.
 fn odd(session: &Session<'_>, status: u16, answer: String) -> SendError {
-    SendError::Misdirected { status, base_url: session.settings.base_url.clone(), answer }
+    SendError::Misdirected { status, base_url: Address::of_api(&session.settings.base_url), answer }
 }
 
 /// An object of ours.

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::Session;
-use crate::client::datadog::{Objects, SendError};
+use crate::client::datadog::{Address, Objects, SendError};
 use crate::config::settings::Compression;
 use crate::model::tag::{normalize_value, tag};
 
@@ -250,7 +250,7 @@ async fn send(session: &Session<'_>, test: &PageTest, value: u8) -> Result<(), S
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
     let packed = encoder.write_all(body.to_string().as_bytes()).and_then(|()| encoder.finish());
     let packed = bytes::Bytes::from(packed.map_err(|error| SendError::Unreachable {
-        base_url: session.settings.base_url.clone(),
+        base_url: Address::of_api(&session.settings.base_url),
         reason: error.to_string(),
     })?);
     session.persist(|| session.client.send_series(packed.clone(), Compression::Gzip)).await

@@ -6,7 +6,7 @@ use backon::{ExponentialBuilder, Retryable};
 use chrono::TimeDelta;
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::datadog::{Client, SendError};
+use crate::client::datadog::{Address, Client, SendError};
 use crate::clock::Clock;
 use crate::config::settings::Datadog;
 
@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
     /// One request, given up when time is up.
     pub(super) async fn once<T>(&self, sent: impl Future<Output = Result<T, SendError>>) -> Result<T, SendError> {
         timeout_at(self.deadline, sent).await.unwrap_or_else(|_| {
-            let base_url = self.settings.base_url.clone();
+            let base_url = Address::of_api(&self.settings.base_url);
             let reason = format!("no answer before the {} were over", humantime::format_duration(self.within));
             Err(SendError::Unreachable { base_url, reason })
         })

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::datadog::{Client, SendError};
+use crate::client::datadog::{Address, Client, SendError};
 use crate::clock::Clock;
 
 /// Requests under way at once.
@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
         let attempt = || async {
             self.requests.fetch_add(1, Ordering::Relaxed);
             let late = |_| SendError::Unreachable {
-                base_url: "datadog".to_owned(),
+                base_url: Address::of_api("datadog"),
                 reason: "no answer, or no request allowed, before the deadline".to_owned(),
             };
             timeout_at(self.deadline, request()).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
