@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `GET /_sim/received` | every stored point, one JSON object a line |
 //! | `GET /_sim/counters` | what came in, in numbers |
+//! | `GET /_sim/logs` | every line of a log that is kept, with `at` and `received_at` in Unix milliseconds, one JSON object a line |
 //! | `GET /_sim/metadata` | metric metadata, by metric |
 //! | `GET /_sim/truth?from=S&to=S` | the final values of the minutes in `from..to` (Unix seconds), one JSON object a line |
 //! | `GET /_sim/requests` | how often each operation was asked for |
@@ -59,12 +60,13 @@ pub use self::{
     clock::Clock,
     datadog::{
         dora::Kept as KeptDeployment,
+        logs::{LogLine, Logs},
         objects::{ObjectKind, Write},
     },
     faults::{Fault, Faults, Rule},
     github::history::{Deploy, Dispatch},
     received::{Kept, Received, Series},
-    world::{Truth, World},
+    world::{Truth, World, logs::LogEvent},
 };
 
 use self::datadog::{events::Event, limits, objects::Objects};
@@ -88,6 +90,8 @@ pub struct Options {
     pub record: Record,
     /// How many requests each of Datadog's operations gets; those over it are refused with 429.
     pub rate_limit: RateLimit,
+    /// How many requests each of CloudWatch Logs' operations answers to an account.
+    pub logs_limit: RateLimit,
     /// The one personal token that GitHub accepts.
     pub github_token: String,
     /// How many requests GitHub answers in an hour.
@@ -110,6 +114,7 @@ impl Default for Options {
             app_key: "pretend-app-key".to_owned(),
             record: Record::Points,
             rate_limit: RateLimit { requests: 100_000, seconds: 10 },
+            logs_limit: RateLimit { requests: 5, seconds: 1 },
             github_token: "ghp_pretend-github-token".to_owned(),
             github_limit: RateLimit { requests: 5_000, seconds: 3_600 },
             github_runs: 1_300,
@@ -157,6 +162,7 @@ struct Shared {
     world: World,
     faults: Faults,
     received: Mutex<Received>,
+    logs: Mutex<Logs>,
     requests: Mutex<BTreeMap<(String, String), u64>>,
     objects: Mutex<Objects>,
     deployments: Mutex<Vec<KeptDeployment>>,
@@ -168,6 +174,10 @@ struct Shared {
 impl Shared {
     fn received(&self) -> MutexGuard<'_, Received> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn logs(&self) -> MutexGuard<'_, Logs> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {
@@ -203,6 +213,7 @@ impl Shared {
 
     fn reset(&self) {
         *self.received() = Received::default();
+        *self.logs() = Logs::default();
         *self.objects() = Objects::new(self.options.seed);
         self.deployments().clear();
         self.events().clear();
@@ -244,6 +255,7 @@ impl Sim {
             github: Mutex::new(github::Memory::new(options.seed, opened, options.github_runs)),
             faults: Faults::new(options.seed),
             received: Mutex::default(),
+            logs: Mutex::default(),
             requests: Mutex::default(),
             objects: Mutex::new(Objects::new(options.seed)),
             deployments: Mutex::default(),
@@ -352,6 +364,12 @@ impl Sim {
     #[must_use]
     pub fn ledger(&self) -> Received {
         self.shared.snapshot()
+    }
+
+    /// The lines of logs that Datadog has taken in until now.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        self.shared.logs().clone()
     }
 
     /// The company.

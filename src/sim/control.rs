@@ -24,6 +24,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/_sim/received", get(received))
         .route("/_sim/counters", get(counters))
+        .route("/_sim/logs", get(logs))
         .route("/_sim/metadata", get(metadata))
         .route("/_sim/truth", get(truth))
         .route("/_sim/requests", get(requests))
@@ -63,13 +64,28 @@ async fn received(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn counters(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let received = shared.received();
+    let logs = shared.logs();
+    let logs = json!({
+        "requests": logs.requests, "received": logs.received, "kept": logs.lines.len(), "too_old": logs.too_old,
+        "cut": logs.cut, "refused": logs.refused,
+    });
     let stored: usize = received.series.values().map(BTreeMap::len).sum();
     Json(json!({
         "requests": received.requests, "bytes": received.bytes, "points": received.points,
         "stored": stored, "series": received.series.len(), "too_old": received.too_old,
         "too_new": received.too_new, "changed_tags": received.changed_tags,
-        "refused": received.refused, "faults_fired": shared.faults.fired(),
+        "refused": received.refused, "logs": logs, "faults_fired": shared.faults.fired(),
     }))
+}
+
+/// Every line of a log that is kept.
+async fn logs(State(shared): State<Arc<Shared>>) -> Response {
+    let logs = shared.logs().clone();
+    lines(
+        logs.lines
+            .into_iter()
+            .map(|line| json!({"at": line.at, "received_at": line.received_at, "tags": line.tags, "item": line.item})),
+    )
 }
 
 async fn metadata(State(shared): State<Arc<Shared>>) -> Json<Value> {

@@ -1,4 +1,4 @@
-//! Datadog: the intake of series with its real limits, queries over what came in, deployments and events, and dashboards,
+//! Datadog: the intakes of series and logs with their real limits, queries over what came in, deployments and events, and dashboards,
 //! monitors and SLOs with the habits of the real server.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -26,6 +26,7 @@ mod habits;
 mod handles;
 mod intake;
 pub(super) mod limits;
+pub(super) mod logs;
 mod monitors;
 pub(super) mod objects;
 mod query;

@@ -17,6 +17,7 @@ use super::*;
 
 mod datadog;
 mod github;
+mod logs;
 mod objects;
 
 const MINUTE: i64 = 1_700_000_040;

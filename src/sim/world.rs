@@ -12,6 +12,7 @@ use super::{
     values::{self, Metric, Summary},
 };
 
+pub mod logs;
 mod truth;
 
 pub use truth::Truth;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Record, Shared},
-    Asked, Fate, Refused, Reply, enter, ok, refuse,
+    Asked, Fate, Refused, Reply, enter, logs, ok, refuse,
 };
 
 /// Bytes of a body as it comes.
@@ -26,7 +26,10 @@ const READ: usize = 16 << 20;
 
 /// What needs no application key and has no limit.
 pub(super) fn router() -> Router<Arc<Shared>> {
-    Router::new().route("/api/v2/series", post(series)).route("/api/v1/validate", get(validate))
+    Router::new()
+        .route("/api/v2/series", post(series))
+        .route("/api/v2/logs", post(logs::serve))
+        .route("/api/v1/validate", get(validate))
 }
 
 async fn series(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response {
@@ -56,7 +59,8 @@ async fn take_series(shared: &Shared, headers: &HeaderMap, body: Body) -> Result
     }
     let encoding = headers.get("content-encoding");
     let encoding = encoding.and_then(|v| v.to_str().ok()).unwrap_or("identity");
-    let plain = decompress(encoding, &body).map_err(|message| refuse(StatusCode::BAD_REQUEST, &message))?;
+    let plain =
+        decompress(encoding, &body, DECOMPRESSED).map_err(|message| refuse(StatusCode::BAD_REQUEST, &message))?;
     if plain.len() > DECOMPRESSED {
         return Err(too_large());
     }
@@ -71,10 +75,10 @@ async fn take_series(shared: &Shared, headers: &HeaderMap, body: Body) -> Result
     Ok((StatusCode::ACCEPTED, Json(json!({"errors": []}))).into_response())
 }
 
-/// The plain body, or its first bytes when it is over the limit.
-fn decompress(encoding: &str, body: &Bytes) -> Result<Vec<u8>, String> {
+/// The plain body, or its first bytes when it is over the limit of `most` bytes.
+pub(super) fn decompress(encoding: &str, body: &Bytes, most: usize) -> Result<Vec<u8>, String> {
     let mut plain = Vec::new();
-    let limit = DECOMPRESSED as u64 + 1;
+    let limit = most as u64 + 1;
     let read = match encoding {
         "identity" | "" => return Ok(body.to_vec()),
         "gzip" => flate2::read::MultiGzDecoder::new(&body[..]).take(limit).read_to_end(&mut plain),

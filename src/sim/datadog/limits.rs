@@ -53,6 +53,12 @@ impl Standing {
 }
 
 impl Shared {
+    /// Counts a request to `operation` of another service, and says whether it is over that one's limit.
+    pub(in crate::sim) fn exceeds(&self, operation: &str, limit: RateLimit) -> bool {
+        let now = self.options.clock.now().timestamp_millis();
+        Standing::after_one_more(&mut self.limits(), operation, limit, now).over()
+    }
+
     /// Counts a request to `operation`.
     pub(super) fn standing(&self, operation: &str) -> Standing {
         let (limit, now) = (self.options.rate_limit, self.options.clock.now().timestamp_millis());
