@@ -16,6 +16,7 @@ mod judges;
 mod kill;
 mod layers;
 mod lies;
+mod logs;
 mod objects;
 mod process;
 mod program;

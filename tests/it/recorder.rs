@@ -1,5 +1,5 @@
-//! Stands between the program and a pretend Datadog, passes everything on, and keeps what was sent: series, deployments
-//! and events.
+//! Stands between the program and a pretend Datadog, passes everything on, and keeps what was sent: series, lines
+//! of logs, deployments and events.
 
 use std::{
     io::Read,
@@ -23,6 +23,7 @@ const BODY_LIMIT: usize = 16 << 20;
 pub(crate) struct Recorder {
     url: String,
     bodies: Arc<Mutex<Vec<Vec<u8>>>>,
+    logs: Arc<Mutex<Vec<Vec<u8>>>>,
     sent: Arc<Mutex<Vec<Vec<u8>>>>,
     server: JoinHandle<()>,
 }
@@ -32,20 +33,22 @@ struct Passing {
     upstream: String,
     client: reqwest::Client,
     bodies: Arc<Mutex<Vec<Vec<u8>>>>,
+    logs: Arc<Mutex<Vec<Vec<u8>>>>,
     sent: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Recorder {
     /// Listens on a free port, in front of `upstream`.
     pub(crate) async fn start(upstream: String) -> Self {
-        let (bodies, sent) = (Arc::new(Mutex::default()), Arc::new(Mutex::default()));
+        let [bodies, logs, sent] = std::array::from_fn(|_| Arc::new(Mutex::default()));
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let passing = Passing { upstream, client, bodies: Arc::clone(&bodies), sent: Arc::clone(&sent) };
+        let kept = (Arc::clone(&bodies), Arc::clone(&logs), Arc::clone(&sent));
+        let passing = Passing { upstream, client, bodies: kept.0, logs: kept.1, sent: kept.2 };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
         let router = Router::new().fallback(pass_on).with_state(passing);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("the recorder serves") });
-        Self { url, bodies, sent, server }
+        Self { url, bodies, logs, sent, server }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -56,6 +59,11 @@ impl Recorder {
     /// The bodies posted to `/api/v2/series` until now, one JSON document a line.
     pub(crate) fn bodies(&self) -> Vec<u8> {
         lines(&self.bodies)
+    }
+
+    /// The bodies posted to `/api/v2/logs` until now, likewise.
+    pub(crate) fn logs(&self) -> Vec<u8> {
+        lines(&self.logs)
     }
 
     /// What was sent about deployments and events until now, as `judge_dora.py` reads it.
@@ -81,8 +89,9 @@ async fn pass_on(State(passing): State<Passing>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    if parts.uri.path() == "/api/v2/series" {
-        passing.bodies.lock().expect("nobody panics with it").push(plain(&parts.headers, &body));
+    let kept = [("/api/v2/series", &passing.bodies), ("/api/v2/logs", &passing.logs)];
+    for (_, bodies) in kept.into_iter().filter(|(path, _)| *path == parts.uri.path()) {
+        bodies.lock().expect("nobody panics with it").push(plain(&parts.headers, &body));
     }
     if let Some(kind) = kind(&parts.method, parts.uri.path()) {
         let body: serde_json::Value = serde_json::from_slice(&body).expect("the body is JSON");

@@ -15,6 +15,10 @@ from datadog_api_client.exceptions import ApiException
 from datadog_api_client.v1.api.authentication_api import AuthenticationApi
 from datadog_api_client.v1.api.metrics_api import MetricsApi as MetricsV1
 from datadog_api_client.v1.model.metric_metadata import MetricMetadata
+from datadog_api_client.v2.api.logs_api import LogsApi
+from datadog_api_client.v2.model.content_encoding import ContentEncoding
+from datadog_api_client.v2.model.http_log import HTTPLog
+from datadog_api_client.v2.model.http_log_item import HTTPLogItem
 from datadog_api_client.v2.model.metric_resource import MetricResource
 
 from pretend_datadog import NOW, URL, api, control, gauge, judge, post, query, status
@@ -113,7 +117,67 @@ def check_metadata():
     assert status(wrong) == 403
 
 
-CHECKS = [check_keys, check_bodies, check_last_point_wins, check_times, check_sizes, check_refusals, check_metadata]
+def send(*items, encoding=None, **keys):
+    """Sends lines of logs."""
+    logs = api(LogsApi, **keys)
+    # They have a host of their own, which no configuration changes.
+    logs._submit_log_endpoint.settings["servers"] = []
+    more = {"content_encoding": ContentEncoding(encoding)} if encoding else {}
+    assert logs.submit_log(body=HTTPLog(list(items)), **more) == {}
+
+
+def kept(service):
+    """The lines of a service that are kept."""
+    lines = [json.loads(line) for line in control("/_sim/logs").splitlines()]
+    return [line for line in lines if line["item"].get("service") == service]
+
+
+def check_logs():
+    now = NOW * 1000
+    for encoding in (None, "gzip", "deflate"):
+        item = HTTPLogItem(
+            message=f"\u00e9 {encoding}", service="judge.logs", ddsource="lambda", ddtags="team:docs,env:x",
+            hostname="h", timestamp=now - 1, nested={"number": 1.5},
+        )
+        send(item, encoding=encoding)
+    lines = kept("judge.logs")
+    assert [line["item"]["message"] for line in lines] == [f"\u00e9 {encoding}" for encoding in (None, "gzip", "deflate")]
+    for line in lines:
+        assert (line["at"], line["tags"], line["item"]["nested"]) == (now - 1, ["team:docs", "env:x"], {"number": 1.5})
+    assert status(lambda: send(HTTPLogItem(message="x", service="judge.none"), api_key="wrong")) == 403
+    assert kept("judge.none") == []
+
+
+def check_limits_of_logs():
+    hour = 3_600_000
+    ages = [0, 17 * hour, 19 * hour]
+    send(*(HTTPLogItem(message=str(age), service="judge.ages", timestamp=NOW * 1000 - age) for age in ages))
+    assert [line["item"]["message"] for line in kept("judge.ages")] == ["0", str(17 * hour)]
+    many = [HTTPLogItem(message="x", service="judge.many")] * 1000
+    send(*many)
+    assert status(lambda: send(*many, many[0])) == 413
+    assert len(kept("judge.many")) == 1000
+    large = [HTTPLogItem(message="x" * 1_000_000, service="judge.large")] * 6
+    assert status(lambda: send(*large, encoding="gzip")) == 413
+    assert kept("judge.large") == []
+    # One that is too long is cut with a yes.
+    send(HTTPLogItem(message="x" * 2_000_000, service="judge.long"), encoding="gzip")
+    assert 1_000_000 < len(kept("judge.long")[0]["item"]["message"]) < 1_100_000
+    control("/_sim/faults", [{"service": "datadog", "operation": "logs", "kind": "rate_limited", "times": 1}])
+    assert status(lambda: send(many[0])) == 429
+
+
+CHECKS = [
+    check_keys,
+    check_bodies,
+    check_last_point_wins,
+    check_times,
+    check_sizes,
+    check_refusals,
+    check_metadata,
+    check_logs,
+    check_limits_of_logs,
+]
 
 if __name__ == "__main__":
     sys.exit(judge(CHECKS))

@@ -270,13 +270,43 @@ def check_logs():
     with faults("logs", {"small_pages": 2}):
         again = everything(logs, "describe_log_groups", "logGroups", logGroupNamePrefix="/aws/")
     assert again == found, "pages of two hold something else"
-    ask = {"logGroupName": names[0], "startTime": (NOW - 3600) * 1000, "endTime": NOW * 1000}
+    group = "/aws/sagemaker/Endpoints/lease-page-split"
+    # Old enough that nothing comes late while this runs.
+    ask = {"logGroupName": group, "startTime": (NOW - 7200) * 1000, "endTime": (NOW - 3600) * 1000}
     events = everything(logs, "filter_log_events", "events", **ask)
-    assert all({"eventId", "timestamp", "message"} <= set(event) for event in events), events
-    with faults("logs", "empty_page_with_token"):
-        assert everything(logs, "filter_log_events", "events", **ask) == events
+    fields = {"eventId", "ingestionTime", "logStreamName", "message", "timestamp"}
+    assert events and all(set(event) == fields for event in events), events[:3]
+    ids = [event["eventId"] for event in events]
+    assert len(set(ids)) == len(ids), "an event is there twice"
+    times = [event["timestamp"] for event in events]
+    assert times == sorted(times) and ask["startTime"] <= times[0] and times[-1] <= ask["endTime"], times
+    assert all(event["timestamp"] < event["ingestionTime"] for event in events)
+    streams = {event["logStreamName"] for event in events}
+    assert any(name.endswith("/data-log") for name in streams), streams
+    for kind in ({"small_pages": 50}, "empty_page_with_token"):
+        with faults("logs", kind):
+            again = everything(logs, "filter_log_events", "events", **ask)
+        assert again == events, f"{kind} changes what is read"
+    paged = everything(logs, "filter_log_events", "events", PaginationConfig={"PageSize": 100}, **ask)
+    assert paged == events, "pages of a hundred hold something else"
+    # Both ends belong to the range.
+    one = ask | {"startTime": times[0], "endTime": times[0]}
+    wanted = [event for event in events if event["timestamp"] == times[0]]
+    assert everything(logs, "filter_log_events", "events", **one) == wanted
+    stream = events[0]["logStreamName"]
+    alone = everything(logs, "filter_log_events", "events", logStreamNames=[stream], **ask)
+    assert alone == [event for event in events if event["logStreamName"] == stream]
+    identifier = next(group_["logGroupArn"] for group_ in found if group_["logGroupName"] == group)
+    named = {"logGroupIdentifier": identifier} | {key: value for key, value in ask.items() if key != "logGroupName"}
+    assert everything(logs, "filter_log_events", "events", **named) == events
     missing = lambda: logs.filter_log_events(logGroupName="/aws/lambda/nobody")
     assert refusal(missing) == "ResourceNotFoundException"
+    wrong = lambda: logs.filter_log_events(nextToken="bogus", **ask)
+    assert refusal(wrong) == "InvalidParameterException"
+    stranger = client("logs", assume(PRODUCTION, ExternalId=EXTERNAL_ID))
+    with faults("logs", "access_denied", operation="FilterLogEvents", account=PRODUCTION):
+        assert refusal(lambda: stranger.filter_log_events(**ask)) == "AccessDeniedException"
+        logs.filter_log_events(**ask)
 
 
 def check_faults():
