@@ -31,6 +31,14 @@ pub fn about_ourselves(samples: &[Sample], interval: u32) -> Vec<Series> {
         .collect()
 }
 
+/// Whether two tags have a key, and the same one.
+fn same_key(one: &str, other: &str) -> bool {
+    match (one.split_once(':'), other.split_once(':')) {
+        (Some((one, _)), Some((other, _))) => one == other,
+        _ => false,
+    }
+}
+
 fn legal_tags(tags: &telemetry::Tags) -> Vec<String> {
     tags.iter().map(|(key, value)| tag::tag(key, value)).collect()
 }

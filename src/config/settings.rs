@@ -176,7 +176,7 @@ pub struct Datadog {
     pub app_key: Option<Secret>,
     /// How bodies are compressed. Default zstd.
     pub compression: Compression,
-    /// Tags put on every series, normalised, from `datadog.tags` and `DD_TAGS`.
+    /// Tags put on every series and line of a log, normalised, from `datadog.tags` and `DD_TAGS`.
     pub tags: Vec<String>,
     /// How long one batch is retried before its window is left to the next poll. Default 45 s.
     pub deadline: Duration,

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::model::log::{Line, Origin};
+use crate::sink::same_key;
 
 /// Names that are written here, and names that Datadog would take for them. An attribute of such a name goes below
 /// [`ORIGINAL`]: a line must not change where it seems to come from.
@@ -131,14 +132,6 @@ fn original<'a>(taken: &[(&'a String, &'a Value)], attributes: &'a Map<String, V
 fn is_own(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
     OWN.contains(&name.as_str()) || name.starts_with("syslog.") || name.starts_with("aws.")
-}
-
-/// Whether two tags have a key, and the same one.
-fn same_key(one: &str, other: &str) -> bool {
-    match (one.split_once(':'), other.split_once(':')) {
-        (Some((one, _)), Some((other, _))) => one == other,
-        _ => false,
-    }
 }
 
 #[cfg(test)]

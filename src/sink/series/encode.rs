@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::config::settings::Compression;
 use crate::model::series::{Kind, Point, Series};
+use crate::sink::same_key;
 
 /// Bytes of a compressed body. <https://docs.datadoghq.com/api/latest/metrics/#submit-metrics>
 const MAX_COMPRESSED: usize = 512_000;
@@ -297,14 +298,6 @@ struct WirePoint {
 impl Serialize for WirePoints<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|point| WirePoint { timestamp: point.at, value: point.value }))
-    }
-}
-
-/// Whether two tags have a key, and the same one.
-fn same_key(one: &str, other: &str) -> bool {
-    match (one.split_once(':'), other.split_once(':')) {
-        (Some((one, _)), Some((other, _))) => one == other,
-        _ => false,
     }
 }
 
