@@ -80,7 +80,10 @@ pub(super) async fn follow(program: &Program<'_>, sim: &Sim, quiet: bool) -> Res
     alert(sim)?;
     let alerted = look(program, &bad).await?;
     seen.marked = alerted.failure && alerted.life.marked.is_some();
-    let because = alerted.evidence.first().and_then(|evidence| evidence["words"].as_str()).unwrap_or_default();
+    // On a slow machine the morning goes on meanwhile, and may bring alerts of its own.
+    let stage = GROUP.trim_start_matches("stage:");
+    let words: Vec<&str> = alerted.evidence.iter().filter_map(|evidence| evidence["words"].as_str()).collect();
+    let because = words.iter().find(|words| words.contains(stage)).or(words.first()).unwrap_or(&"");
     say("marked", &format!("as a failure: {}", print::printable(because)));
 
     dispatch(sim, &before.commit, Cause::Rollback)?;
