@@ -252,6 +252,7 @@ async fn act_out(faults: &[Fault]) -> Result<(), Refusal> {
             Fault::AccessDenied | Fault::Forbidden => {
                 (403, "AccessDeniedException", "User is not authorized to perform this operation")
             }
+            Fault::NotFound => (400, "ResourceNotFoundException", "The specified log group does not exist."),
             Fault::ExpiredToken => {
                 (403, "ExpiredTokenException", "The security token included in the request is expired")
             }
@@ -259,7 +260,6 @@ async fn act_out(faults: &[Fault]) -> Result<(), Refusal> {
             | Fault::InternalError
             | Fault::SmallPages(_)
             | Fault::EmptyPageWithToken
-            | Fault::NotFound
             | Fault::Nothing => continue,
         };
         return Err(Refusal {

@@ -105,7 +105,7 @@ pub enum Fault {
     HourUsedUp(u64),
     /// GitHub's limit on bursts, with or without `retry-after` in seconds.
     SecondaryLimit(Option<u64>),
-    /// GitHub's 404, as for what has just been pushed.
+    /// GitHub's 404, as for what has just been pushed; AWS's answer for a log group that somebody has deleted.
     NotFound,
     /// GitHub lists nothing, and says that this is all.
     Nothing,

@@ -118,8 +118,12 @@ async fn what_aws_refuses_is_refused() {
         .set(vec![Rule::new("logs", Fault::AccessDenied).on("FilterLogEvents").in_account(company::DEVELOPMENT)]);
     assert_eq!(code(GROUP, FROM, FROM + 1, None).await, "AccessDeniedException");
     sim.faults().clear();
-    assert!(sim.world().delete("lease-page-split", sim.clock().now()));
+    sim.faults().set(vec![Rule::new("logs", Fault::NotFound).on("FilterLogEvents")]);
     assert_eq!(code(GROUP, FROM, FROM + HOUR, Some(&token)).await, "ResourceNotFoundException", "gone meanwhile");
+    sim.faults().clear();
+    assert!(sim.world().delete("lease-page-split", sim.clock().now()));
+    let asked = client.filter_log_events().log_group_name(GROUP).start_time(FROM).end_time(FROM + HOUR);
+    assert!(asked.send().await.is_ok(), "a group outlives who wrote into it");
     sim.stop().await;
 }
 

@@ -74,7 +74,8 @@ fn group_of(resource: &Resource) -> Option<String> {
 impl World {
     /// The names of the log groups that an account has at `now`, sorted, each with the resource that writes there.
     pub(in crate::sim) fn log_groups(&self, account: &str, now: DateTime<Utc>) -> Vec<(String, Arc<Resource>)> {
-        let all = self.existing(account, now).into_iter();
+        // A group outlives whoever wrote into it.
+        let all = self.resources().into_iter().filter(|it| it.account == account && it.since <= now);
         let mut groups: Vec<_> = all.filter_map(|resource| Some((group_of(&resource)?, resource))).collect();
         groups.sort_by(|one, other| one.0.cmp(&other.0));
         groups
@@ -85,7 +86,7 @@ impl World {
         let endpoint = name.strip_prefix("/aws/sagemaker/Endpoints/").map(|name| ("EndpointName", name));
         let function = || name.strip_prefix("/aws/lambda/").map(|name| ("FunctionName", name));
         let (dimension, name) = endpoint.or_else(function)?;
-        let resource = self.by_dimension(account, dimension, name).filter(|resource| resource.exists(now))?;
+        let resource = self.by_dimension(account, dimension, name).filter(|resource| resource.since <= now)?;
         Some(self.group_by(resource))
     }
 
