@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::config::echo::quoted;
 use crate::config::field::{Field, Section};
 use crate::config::problem::Findings;
-use crate::model::catalogue::{Absence, DERIVED, DeployMetric, Metric, Statistic, Target, Tier};
+use crate::model::catalogue::{Absence, DERIVED, DeployMetric, LogMetric, Metric, Statistic, Target, Tier};
 use crate::model::resource::EndpointKind;
 use crate::model::series::Kind;
 use crate::model::unit::Unit;
@@ -50,6 +50,7 @@ pub(super) fn read(section: &Section<'_>, catalogue: &[Metric], findings: &mut F
     taken.extend(catalogue.iter().map(|metric| metric.name.to_string()));
     taken.extend(DERIVED.iter().map(|derived| derived.name.to_owned()));
     taken.extend(DeployMetric::ALL.iter().map(|metric| metric.name().to_owned()));
+    taken.extend(LogMetric::ALL.iter().map(|metric| metric.name().to_owned()));
     let mut custom = Vec::new();
     for item in section.list("custom", findings) {
         let entry = item.section(KEYS, findings);

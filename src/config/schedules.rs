@@ -17,8 +17,10 @@ const MINUTE: Duration = Duration::from_mins(1);
 const MONITORED: Duration = Duration::from_mins(5);
 
 pub(super) fn read(root: &Section<'_>, backfill: Duration, findings: &mut Findings) -> Option<Schedules> {
-    let section = root.section("schedules", &["discover", "hot", "warm", "report", "provision", "deploys"], findings);
+    let section =
+        root.section("schedules", &["discover", "logs", "hot", "warm", "report", "provision", "deploys"], findings);
     let discover = schedule(&section, "discover", "20 * * * * *", findings);
+    let logs = schedule(&section, "logs", "*/10 * * * * *", findings);
     let hot = schedule(&section, "hot", "0 * * * * *", findings);
     let warm = schedule(&section, "warm", "30 */5 * * * *", findings);
     let report = schedule(&section, "report", "45 * * * * *", findings);
@@ -54,6 +56,7 @@ pub(super) fn read(root: &Section<'_>, backfill: Duration, findings: &mut Findin
     }
     Some(Schedules {
         discover: discover?,
+        logs: logs?,
         hot: hot?,
         warm: warm?,
         report: report?,

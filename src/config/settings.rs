@@ -11,6 +11,7 @@ use globset::GlobSet;
 use crate::config::{Secret, schedules};
 use crate::model::catalogue::{Metric, Tier};
 use crate::model::dora::{Pattern, Rules};
+use crate::model::log::Status;
 use crate::model::tag::{TagKeys, tag};
 
 /// Everything a run needs to know.
@@ -129,11 +130,68 @@ pub struct Metrics {
     pub disable: Vec<String>,
 }
 
-/// What is read from CloudWatch Logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is read from CloudWatch Logs, what of it is kept, and what must not leave.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Logs {
+    /// Whether logs are followed at all. Default true.
+    pub collect: bool,
     /// `FilterLogEvents` requests a second in one account and region. Default 3.
     pub requests_per_second: u32,
+    /// How far back is read again for events that come late. Default 5 minutes.
+    pub reread: Duration,
+    /// The first that fits decides; a line that none fits is kept.
+    pub rules: Vec<LogRule>,
+    /// Whether Lambda's `INIT_START`, `START`, `END` and `REPORT` are kept; reports of failures always are. Default true.
+    pub lambda_lines: bool,
+    /// Bytes that a pipeline may send a day; above it errors only.
+    pub daily_bytes: Option<u64>,
+    /// What is redacted.
+    pub redact: Redact,
+}
+
+/// Lines, by what is given, and how many of them are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogRule {
+    /// A glob over the tag `pipeline`.
+    pub pipeline: Option<String>,
+    /// A glob over the tag `stage`.
+    pub stage: Option<String>,
+    /// This level and those below.
+    pub level: Option<Status>,
+    /// A regular expression that is somewhere in the message.
+    pub pattern: Option<String>,
+    /// How many.
+    pub keep: Keep,
+}
+
+/// How many of the lines that a rule fits are kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Keep {
+    /// Every one.
+    All,
+    /// None, errors neither.
+    None,
+    /// This share of them, from 0 to 1, and every error.
+    Share(f64),
+}
+
+/// What is redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redact {
+    /// Keys, passwords and tokens. Default true.
+    pub credentials: bool,
+    /// Addresses of e-mail.
+    pub emails: bool,
+    /// Numbers of payment cards, with a right check digit.
+    pub cards: bool,
+    /// Regular expressions of one's own.
+    pub patterns: Vec<String>,
+}
+
+impl Default for Redact {
+    fn default() -> Self {
+        Self { credentials: true, emails: false, cards: false, patterns: Vec::new() }
+    }
 }
 
 /// When each job runs. Cron with seconds, in UTC.
@@ -141,6 +199,8 @@ pub struct Logs {
 pub struct Schedules {
     /// Default every minute, at second 20.
     pub discover: Schedule,
+    /// Logs, when they are followed. Default every 10 seconds.
+    pub logs: Schedule,
     /// Default every minute, at second 0.
     pub hot: Schedule,
     /// Default every fifth minute, at second 30.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use globset::GlobMatcher;
+use globset::{Glob, GlobMatcher};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::lambda::Lambda;
 use super::read::Reading;
+pub use crate::config::settings::Keep;
+use crate::config::settings::{LogRule, Logs};
 use crate::model::log::Status;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -45,17 +47,6 @@ pub struct Rule {
     pub keep: Keep,
 }
 
-/// How many of the lines that a rule fits are kept.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Keep {
-    /// Every one.
-    All,
-    /// None, errors neither.
-    None,
-    /// This share of them, from 0 to 1, and every error.
-    Share(f64),
-}
-
 /// What becomes of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
@@ -86,6 +77,13 @@ impl Verdict {
 }
 
 impl Rules {
+    /// Those of a configuration, whose patterns have been tried. One that cannot be used all the same keeps its lines.
+    #[must_use]
+    pub fn of(settings: &Logs) -> Self {
+        let rules = settings.rules.iter().filter_map(Rule::of).collect();
+        Self { rules, lambda: settings.lambda_lines, daily_bytes: settings.daily_bytes }
+    }
+
     /// What becomes of a line of a stage, its pipeline's bytes aside. The same whenever the line is read again.
     #[must_use]
     pub fn verdict(&self, reading: &Reading, pipeline: &str, stage: &str) -> Verdict {
@@ -107,6 +105,20 @@ impl Rules {
 }
 
 impl Rule {
+    fn of(rule: &LogRule) -> Option<Self> {
+        let glob = |text: &Option<String>| match text {
+            // Tags are in lower case, and names as people type them are not.
+            Some(text) => Glob::new(&text.to_lowercase()).ok().map(|glob| Some(glob.compile_matcher())),
+            None => Some(None),
+        };
+        let pattern = match &rule.pattern {
+            Some(text) => Some(Regex::new(text).ok()?),
+            None => None,
+        };
+        let (pipeline, stage) = (glob(&rule.pipeline)?, glob(&rule.stage)?);
+        Some(Self { pipeline, stage, at_most: rule.level, pattern, keep: rule.keep })
+    }
+
     fn fits(&self, reading: &Reading, pipeline: &str, stage: &str) -> bool {
         let line = &reading.line;
         self.pipeline.as_ref().is_none_or(|names| names.is_match(pipeline))

@@ -10,6 +10,7 @@ mod credentials;
 
 use credentials::{KNOWN, Known};
 
+pub use crate::config::settings::Redact as Rules;
 use crate::model::log::Line;
 
 /// Stands for what was there.
@@ -23,25 +24,6 @@ const LONGEST_PATTERN: usize = 1_000;
 const EMAIL: &str = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+";
 /// <https://www.iso.org/standard/70484.html>: 12 to 19 digits; nobody issues fewer than 13.
 const CARD: &str = r"\b[0-9](?:[ -]?[0-9]){12,18}\b";
-
-/// What is redacted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
-    /// Keys, passwords and tokens.
-    pub credentials: bool,
-    /// Addresses of e-mail.
-    pub emails: bool,
-    /// Numbers of payment cards, with a right check digit.
-    pub cards: bool,
-    /// Regular expressions of one's own.
-    pub patterns: Vec<String>,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { credentials: true, emails: false, cards: false, patterns: Vec::new() }
-    }
-}
 
 /// A pattern that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
