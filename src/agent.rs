@@ -46,6 +46,8 @@ pub enum JobKind {
     Hot,
     /// Reads the warm tier; once per scope.
     Warm,
+    /// Follows log groups; once per scope.
+    Logs,
     /// Keeps dashboards, monitors and SLOs in step; once for all scopes.
     Provision,
     /// Follows deploy workflows; once for all scopes.
@@ -62,6 +64,7 @@ impl JobKind {
             Self::Discover => "discover",
             Self::Hot => "hot",
             Self::Warm => "warm",
+            Self::Logs => "logs",
             Self::Provision => "provision",
             Self::Deploys => "deploys",
             Self::Report => "report",

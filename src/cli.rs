@@ -149,6 +149,8 @@ struct OnceArgs {
 enum Only {
     /// Points of CloudWatch.
     Metrics,
+    /// Lines of CloudWatch Logs.
+    Logs,
     /// Deployments of GitHub.
     Dora,
 }

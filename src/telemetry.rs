@@ -56,6 +56,10 @@ pub enum Name {
     ProvisionPending,
     /// Requests to the webhook by what became of them; tag `outcome`.
     WebhookRequests,
+    /// Lines of logs by what became of them; tag `fate`.
+    LogLines,
+    /// Seconds between now and the instant up to which every log group has been read; tags `aws_account`, `region`.
+    LogLag,
 }
 
 /// How values of one name and one set of tags combine.
@@ -78,7 +82,7 @@ pub enum Route {
 
 impl Name {
     /// Every metric, for metadata and for the reference.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Heartbeat,
         Self::Coverage,
         Self::Lag,
@@ -99,6 +103,8 @@ impl Name {
         Self::ProvisionDrift,
         Self::ProvisionPending,
         Self::WebhookRequests,
+        Self::LogLines,
+        Self::LogLag,
     ];
 
     /// The name in Datadog.
@@ -125,6 +131,8 @@ impl Name {
             Self::ProvisionDrift => "ddsync.provision.drift",
             Self::ProvisionPending => "ddsync.provision.pending",
             Self::WebhookRequests => "ddsync.webhook.requests",
+            Self::LogLines => "ddsync.logs.lines",
+            Self::LogLag => "ddsync.logs.lag",
         }
     }
 
@@ -140,7 +148,8 @@ impl Name {
             | Self::JobFailures
             | Self::JobOverruns
             | Self::AgentDropped
-            | Self::WebhookRequests => Kind::Count,
+            | Self::WebhookRequests
+            | Self::LogLines => Kind::Count,
             Self::Heartbeat
             | Self::Coverage
             | Self::Lag
@@ -151,7 +160,8 @@ impl Name {
             | Self::ClockSkew
             | Self::Findings
             | Self::ProvisionDrift
-            | Self::ProvisionPending => Kind::Gauge,
+            | Self::ProvisionPending
+            | Self::LogLag => Kind::Gauge,
         }
     }
 
@@ -175,7 +185,9 @@ impl Name {
             | Self::AgentDropped
             | Self::ProvisionDrift
             | Self::ProvisionPending
-            | Self::WebhookRequests => Route::Http,
+            | Self::WebhookRequests
+            | Self::LogLines
+            | Self::LogLag => Route::Http,
         }
     }
 
@@ -184,7 +196,7 @@ impl Name {
     pub fn unit(self) -> &'static str {
         match self {
             Self::Coverage => "percent",
-            Self::Lag | Self::JobDuration | Self::ClockSkew => "second",
+            Self::Lag | Self::LogLag | Self::JobDuration | Self::ClockSkew => "second",
             Self::ApiRequests | Self::WebhookRequests => "request",
             Self::ApiDollars => "dollar",
             Self::Heartbeat
@@ -199,7 +211,8 @@ impl Name {
             | Self::Findings
             | Self::AgentDropped
             | Self::ProvisionDrift
-            | Self::ProvisionPending => "",
+            | Self::ProvisionPending
+            | Self::LogLines => "",
         }
     }
 
@@ -210,7 +223,8 @@ impl Name {
             Self::Heartbeat | Self::ClockSkew | Self::AgentDropped => &[],
             Self::Coverage => &["aws_account", "region", "tier"],
             Self::Lag | Self::MinutesLost | Self::JobDuration | Self::JobOverruns => &["job", "aws_account", "region"],
-            Self::Points => &["fate"],
+            Self::Points | Self::LogLines => &["fate"],
+            Self::LogLag => &["aws_account", "region"],
             Self::PointsRefused => &["reason"],
             Self::ApiRequests => &["api", "operation", "aws_account", "region"],
             Self::ApiDollars => &["api", "aws_account", "region"],

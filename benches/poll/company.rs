@@ -37,8 +37,11 @@ pub(crate) async fn serve(endpoints: usize, latency: Duration, github_runs: Opti
         ..usual
     };
     let sim = Sim::start(options).await?;
-    let address =
-        Address { environment: sim.environment(), config: sim.config_yaml(STATE), datadog: sim.datadog_url() };
+    let address = Address {
+        environment: sim.environment(),
+        config: format!("{}logs: {{collect: false}}\n", sim.config_yaml(STATE)),
+        datadog: sim.datadog_url(),
+    };
     println!("{}", serde_json::to_string(&address)?);
     // The servers have threads of their own.
     std::io::stdin().read_to_end(&mut Vec::new())?;

@@ -11,6 +11,7 @@ mod deploys;
 mod discovery;
 mod endpoint_signals;
 mod local_agent;
+mod logs;
 mod metrics;
 mod provision;
 mod report;
@@ -86,6 +87,10 @@ struct ScopeJobs {
     committed: Mutex<BTreeMap<Tier, i64>>,
     /// States of endpoints that Datadog has not taken yet.
     statuses: AsyncMutex<Vec<Vec<Series>>>,
+    /// `None` until it has been loaded.
+    logs: AsyncMutex<Option<logs::Followed>>,
+    /// Log groups that are followed.
+    log_groups: Mutex<u64>,
 }
 
 /// What became of batches that were sent one after the other.
@@ -160,7 +165,7 @@ impl Jobs {
         self.clock = clock;
     }
 
-    /// The table of jobs: three for every account and region, one report, and provisioning and deployments when the
+    /// The table of jobs: three for every account and region, one report, and logs, provisioning and deployments when the
     /// configuration says so.
     #[must_use]
     pub fn table(&self) -> Vec<Job> {
@@ -172,12 +177,14 @@ impl Jobs {
         if self.settings.github.is_some() {
             table.push(Job { kind: JobKind::Deploys, scope: None, schedule: schedules.deploys.clone() });
         }
+        let logs = self.settings.logs.collect.then_some((JobKind::Logs, &schedules.logs));
         for scope in self.scopes.keys() {
-            for (kind, schedule) in [
+            let always = [
                 (JobKind::Discover, &schedules.discover),
                 (JobKind::Hot, &schedules.hot),
                 (JobKind::Warm, &schedules.warm),
-            ] {
+            ];
+            for (kind, schedule) in always.into_iter().chain(logs) {
                 table.push(Job { kind, scope: Some(scope.clone()), schedule: schedule.clone() });
             }
         }
@@ -199,6 +206,7 @@ impl Jobs {
             (JobKind::Discover, Some(scope), Ok(())) => self.discover(scope).await,
             (JobKind::Hot, Some(scope), Ok(())) => self.poll(scope, Tier::Hot).await,
             (JobKind::Warm, Some(scope), Ok(())) => self.poll(scope, Tier::Warm).await,
+            (JobKind::Logs, Some(scope), Ok(())) => Box::pin(self.logs(scope)).await,
             (JobKind::Provision, _, Ok(())) => Box::pin(self.provision()).await,
             (JobKind::Deploys, _, Ok(())) => Box::pin(self.deploys()).await,
             (_, None, Ok(())) => Ok(Summary::default()),
@@ -235,6 +243,7 @@ impl Jobs {
         let mut totals = lock(&self.totals).clone();
         for (scope, jobs) in &self.scopes {
             totals.scope(scope, &jobs.aws.requests(), jobs.inventory.borrow().as_deref());
+            totals.logs.groups += *lock(&jobs.log_groups);
         }
         totals.budget(&lock(&self.fit));
         totals
@@ -369,6 +378,8 @@ impl ScopeJobs {
             warm: AsyncMutex::default(),
             committed: Mutex::default(),
             statuses: AsyncMutex::default(),
+            logs: AsyncMutex::default(),
+            log_groups: Mutex::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `ddsync metrics`: the catalogue, for the screen, for the README and for programs.
 
 use super::{MetricsArgs, print};
-use crate::model::catalogue::{Absence, DERIVED, DeployMetric, Metric, table};
+use crate::model::catalogue::{Absence, DERIVED, DeployMetric, LogMetric, Metric, table};
 use crate::model::series::Kind;
 
 const HEADER: [&str; 10] =
@@ -55,7 +55,9 @@ fn rows() -> Vec<Vec<String>> {
     let derived = DERIVED.iter().map(|it| computed(it.name, Kind::Gauge, it.datadog_unit, "computed", it.about));
     let deploys = DeployMetric::ALL.iter();
     let deploys = deploys.map(|it| computed(it.name(), it.kind(), it.datadog_unit(), "from GitHub", it.about()));
-    read.chain(derived).chain(deploys).collect()
+    let logs = LogMetric::ALL.iter();
+    let logs = logs.map(|it| computed(it.name(), it.kind(), it.datadog_unit(), "from logs", it.about()));
+    read.chain(derived).chain(deploys).chain(logs).collect()
 }
 
 /// What is read from no metric of CloudWatch.

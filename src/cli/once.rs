@@ -18,12 +18,13 @@ pub(super) async fn run(args: &OnceArgs, verbose: u8) -> Outcome {
         return Err(CommandError::NoRepository);
     }
     let wanted = |part| args.only.is_empty() || args.only.contains(&part);
-    let (metrics, dora) = (wanted(Only::Metrics), wanted(Only::Dora));
+    let (metrics, logs, dora) = (wanted(Only::Metrics), wanted(Only::Logs), wanted(Only::Dora));
     // Discovery comes first: what is read depends on it, and endpoints speak against deployments.
     let mut failed = pass(&jobs, |job| job.kind == JobKind::Discover).await;
     let is_poll = |job: &Job| matches!(job.kind, JobKind::Hot | JobKind::Warm);
     let discovered = |job: &Job| job.scope.as_ref().is_some_and(|scope| jobs.has_discovered(scope));
     failed.extend(pass(&jobs, |job| metrics && is_poll(job) && discovered(job)).await);
+    failed.extend(pass(&jobs, |job| logs && job.kind == JobKind::Logs && discovered(job)).await);
     failed.extend(pass(&jobs, |job| dora && job.kind == JobKind::Deploys).await);
     failed.extend(pass(&jobs, |job| job.kind == JobKind::Report).await);
     spinner.finish_and_clear();

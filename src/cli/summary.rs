@@ -1,7 +1,7 @@
 //! What a pass or a run has done, for a person.
 
 use super::print;
-use crate::agent::jobs::totals::{Deployments, Totals};
+use crate::agent::jobs::totals::{Deployments, Lines, Totals};
 
 /// So many characters tell a message: the totals keep only the start of a long one.
 const TOLD_BY: usize = 150;
@@ -84,6 +84,11 @@ pub(super) fn numbers(totals: &Totals) {
     ];
     for (name, value) in rows {
         print::line(format_args!("{name:<10} {value}"));
+    }
+    let Lines { groups, accepted, left_out, lost, .. } = totals.logs;
+    if groups > 0 {
+        let logs = format!("{accepted} lines of {groups} log groups, {left_out} left out, {lost} lost");
+        print::line(format_args!("{:<10} {logs}", "logs"));
     }
     let Deployments { looks, new, unattributed, sent, marked } = totals.deployments;
     if looks > 0 {

@@ -16,9 +16,11 @@ use crate::model::series::Kind;
 use crate::model::unit::Unit;
 
 mod deploys;
+mod logs;
 mod table;
 
 pub use deploys::{ATTRIBUTIONS, DeployMetric, RESULTS, WINDOWS};
+pub use logs::LogMetric;
 pub use table::{DERIVED, Derived, TEXTRACT_OPERATIONS, table};
 
 /// After so many seconds `CloudWatch` has shown a minute's point, if there is one: most take two to five minutes.

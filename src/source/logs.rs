@@ -9,13 +9,14 @@
 //! ```
 //!
 //! [`counts`] counts what was read, before anything is left out. A [`reader`] goes through one group with all of this, and
-//! a [`schedule`] says which group is next.
+//! a [`schedule`] says which group is next; [`following`] reads all groups of an account with them.
 
 pub mod ansi;
 pub mod assemble;
 pub mod choose;
 pub mod classify;
 pub mod counts;
+pub mod following;
 pub mod group;
 pub mod ids;
 pub mod json;

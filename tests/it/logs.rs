@@ -27,6 +27,8 @@ use crate::python;
 use crate::recorder::Recorder;
 use crate::scene::morning;
 
+mod following;
+
 const HOUR: i64 = 3_600_000;
 const PRODUCTION: &str = "444455556666";
 

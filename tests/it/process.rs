@@ -12,6 +12,8 @@ use ddsync::sim::{Clock, Options, Sim};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::scene::NO_LOGS;
+
 /// Whose turn it is.
 static TURN: Mutex<()> = Mutex::const_new(());
 /// How long anything that is waited for may take, in real time.
@@ -48,7 +50,8 @@ impl Place {
     pub(crate) fn configure(&self, more: &str) {
         let state = self.state();
         let yaml = self.sim.config_yaml(&state.to_string_lossy());
-        let yaml = format!("{yaml}agent: {{listen: \"127.0.0.1:0\", unready_after: 3}}\n{more}");
+        let logs = if more.contains("logs:") { "" } else { NO_LOGS };
+        let yaml = format!("{yaml}agent: {{listen: \"127.0.0.1:0\", unready_after: 3}}\n{logs}{more}");
         std::fs::write(self.folder.path().join("ddsync.yaml"), yaml).expect("a configuration");
     }
 

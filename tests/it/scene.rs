@@ -29,6 +29,9 @@ data_prod:
         - {name: table-reader, async: true, count: 2, textract: true, dependsOn: {models: [page-split]}}
 ";
 
+/// Logs have tests of their own, and following them takes time from clocks that run fast.
+pub(crate) const NO_LOGS: &str = "logs: {collect: false}\n";
+
 /// Where a program runs: its company, its folder, its environment.
 pub(crate) struct Scene {
     pub(crate) sim: Sim,
@@ -62,7 +65,7 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a folder");
         let state = folder.path().join("state");
         let config = format!(
-            "{}agent: {{listen: \"127.0.0.1:0\"}}\nlog: {{level: error, format: human}}\n",
+            "{}agent: {{listen: \"127.0.0.1:0\"}}\nlog: {{level: error, format: human}}\n{NO_LOGS}",
             sim.config_yaml(&state.to_string_lossy())
         );
         let mut environment: BTreeMap<String, String> = sim.environment().into_iter().collect();

@@ -9,7 +9,7 @@ use super::{Failure, Jobs, Summary, count, lock, warm_every};
 use crate::agent::health::JobStatus;
 use crate::client::aws::Api;
 use crate::config::Settings;
-use crate::model::catalogue::{DERIVED, DeployMetric};
+use crate::model::catalogue::{DERIVED, DeployMetric, LogMetric};
 use crate::model::resource::Scope;
 use crate::model::series::{Kind, Series};
 use crate::sink::about_ourselves;
@@ -187,7 +187,13 @@ impl Jobs {
             unit: metric.datadog_unit().to_owned(),
             about: metric.about().to_owned(),
         });
+        let logs = LogMetric::ALL.iter().map(|metric| Description {
+            name: metric.name().into(),
+            kind: metric.kind(),
+            unit: metric.datadog_unit().to_owned(),
+            about: metric.about().to_owned(),
+        });
         let sent = lock(&self.sent);
-        read.chain(derived).chain(deploys).filter(|one| sent.contains(&one.name)).collect()
+        read.chain(derived).chain(deploys).chain(logs).filter(|one| sent.contains(&one.name)).collect()
     }
 }

@@ -31,7 +31,13 @@ impl Place {
         let origin = DateTime::from_timestamp(1_788_854_400, 0).unwrap();
         let sim = Sim::start(Options { clock: SimClock::scaled(origin, RATE), ..Options::default() }).await.unwrap();
         let environment: BTreeMap<String, String> = sim.environment().into_iter().collect();
-        let settings = config::read(&sim.config_yaml("unused"), "ddsync.yaml", &environment).unwrap().settings;
+        let settings = config::read(
+            &format!("{}logs: {{collect: false}}\n", sim.config_yaml("unused")),
+            "ddsync.yaml",
+            &environment,
+        )
+        .unwrap()
+        .settings;
         let sdk = aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(sim.aws_url())
             .region(Region::from_static("us-west-2"))

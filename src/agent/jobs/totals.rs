@@ -10,8 +10,8 @@ use crate::model::catalogue::Tier;
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::Scope;
 use crate::model::series::Fate;
-use crate::sink::dora;
 use crate::sink::series::Delivery;
+use crate::sink::{dora, logs};
 use crate::source::discover::Inventory;
 use crate::source::metrics::budget::Fit;
 use crate::source::metrics::{Collected, Origin};
@@ -50,6 +50,9 @@ pub struct Totals {
     /// What became of deployments; all zero without `github`.
     #[serde(default)]
     pub deployments: Deployments,
+    /// What became of lines of logs; all zero where none are followed.
+    #[serde(default)]
+    pub logs: Lines,
     /// The newest minute that is committed, Unix seconds, by `tier account/region`.
     pub committed: BTreeMap<String, i64>,
     /// Errors met, with how often, the message cut at 300 characters; after 100 messages the rest is `other errors`.
@@ -116,6 +119,21 @@ pub struct Deployments {
     pub marked: u64,
 }
 
+/// What became of lines of logs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// Log groups that are followed, in every account and region.
+    pub groups: u64,
+    /// Pages that were read.
+    pub pages: u64,
+    /// Lines that Datadog took.
+    pub accepted: u64,
+    /// Lines that the configuration leaves out.
+    pub left_out: u64,
+    /// Lines that Datadog never takes: refused, or too old.
+    pub lost: u64,
+}
+
 /// What a month costs at the present rate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Month {
@@ -130,6 +148,19 @@ pub struct Month {
 }
 
 impl Totals {
+    /// Adds pages that were read of log groups.
+    pub fn read_logs(&mut self, pages: u64) {
+        self.logs.pages += pages;
+    }
+
+    /// Adds a delivery of lines, and those that were not for it.
+    pub fn sent_logs(&mut self, delivery: &logs::Delivery, left_out: u64) {
+        self.logs.accepted += delivery.accepted;
+        self.logs.lost += delivery.refused + delivery.too_old;
+        self.logs.left_out += left_out;
+        *self.requests.entry("datadog:logs".to_owned()).or_default() += delivery.requests;
+    }
+
     /// Adds a poll.
     pub fn polled(&mut self, tier: Tier, collected: &Collected, fate: &Fate, dollars: f64) {
         match tier {

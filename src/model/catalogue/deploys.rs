@@ -144,10 +144,7 @@ impl DeployMetric {
             }
             Self::LastAge => "Age of the newest `up` that ended; absent after a destroy.",
             Self::LastFailed => "1 while that `up` failed or is held to be a failure, else 0.",
-            Self::Runs => {
-                "Runs of all workflows created in the window, by whether it is known what they deployed: `attributed`, \
-                 `unattributed`, `pending`. What is unattributed is in no other number."
-            }
+            Self::Runs => "Runs of the window by `attribution`: attributed, pending, unattributed.",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Settings, nearest};
-use crate::model::catalogue::{DERIVED, DeployMetric, Metric, PREFIX, Target, Tier, table};
+use crate::model::catalogue::{DERIVED, DeployMetric, LogMetric, Metric, PREFIX, Target, Tier, table};
 use crate::model::series::Kind;
 
 /// Tags of every series about a resource of a pipeline.
@@ -72,7 +72,7 @@ impl Metrics {
     #[must_use]
     pub fn new(custom: &[Metric], more: &[Known], tags: &[String], delays: Delays) -> Self {
         let read = table().into_iter().chain(custom.iter().cloned()).flat_map(|metric| of_metric(&metric));
-        let all = read.chain(derived()).chain(deploys()).chain(more.iter().cloned());
+        let all = read.chain(derived()).chain(deploys()).chain(logs()).chain(more.iter().cloned());
         let key = |tag: &String| tag.split(':').next().unwrap_or_default().to_owned();
         Self {
             by_name: all.map(|known| (known.name.clone(), known)).collect(),
@@ -165,6 +165,17 @@ fn derived() -> impl Iterator<Item = Known> {
             tags: tags(own),
             tier: Some(tier),
         }
+    })
+}
+
+/// What is counted as logs are read: most within a minute, like what is read every minute.
+fn logs() -> impl Iterator<Item = Known> {
+    LogMetric::ALL.iter().map(|metric| Known {
+        name: metric.name().to_owned(),
+        kind: metric.kind(),
+        unit: metric.datadog_unit().to_owned(),
+        tags: tags(&[&CONTRACT, metric.own_tags()]),
+        tier: Some(Tier::Hot),
     })
 }
 

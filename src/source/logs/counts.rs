@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::classify::Class;
+use super::group::Group;
 use super::lambda::Lambda;
 use super::read::Reading;
+use crate::model::catalogue::LogMetric;
+use crate::model::series::{Point, Series, sorted};
+use crate::model::tag::tag;
 
 const MINUTE: i64 = 60_000;
 
@@ -97,6 +101,51 @@ impl Counts {
         let closed = std::mem::replace(&mut self.minutes, open);
         closed.into_iter().map(|(minute, (_, tally))| (minute, tally)).collect()
     }
+}
+
+/// The series of a group's minutes (Unix milliseconds), each with the tags of its minute. Whole values: what is sent again
+/// replaces what was sent.
+#[must_use]
+pub fn series(group: &Group, minutes: &[(i64, Tally)]) -> Vec<Series> {
+    let mut points: BTreeMap<(LogMetric, Vec<String>), Vec<Point>> = BTreeMap::new();
+    for (minute, tally) in minutes {
+        let at = minute.div_euclid(1_000);
+        let mut tags = group.owner.tags_at(at).to_vec();
+        if !tags.iter().any(|tag| tag.starts_with("endpoint:") || tag.starts_with("function:")) {
+            tags.push(tag("log_group", &group.name));
+        }
+        let mut add = |metric: LogMetric, own: Option<String>, value: f64| {
+            let tags = tags.iter().cloned().chain(own).collect();
+            points.entry((metric, tags)).or_default().push(Point { at, value });
+        };
+        add(LogMetric::Lines, None, count(tally.lines));
+        add(LogMetric::Bytes, None, count(tally.bytes));
+        for class in Class::ALL.into_iter().filter(|class| tally.of(*class) > 0) {
+            add(LogMetric::Errors, Some(tag("error_class", class.word())), count(tally.of(class)));
+        }
+        if tally.cold_starts > 0 {
+            add(LogMetric::ColdStarts, None, count(tally.cold_starts));
+        }
+        for (metric, value) in [(LogMetric::MemoryUsed, tally.used_mb), (LogMetric::MemorySize, tally.memory_mb)] {
+            if let Some(value) = value {
+                add(metric, None, value);
+            }
+        }
+    }
+    let series = points.into_iter().map(|((metric, tags), points)| Series {
+        name: metric.name().into(),
+        kind: metric.kind(),
+        interval: 60,
+        unit: metric.datadog_unit().into(),
+        tags: sorted(tags),
+        points,
+    });
+    series.collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "lines and bytes of a minute are far below 2^52")]
+fn count(count: u64) -> f64 {
+    count as f64
 }
 
 fn floor(at: i64) -> i64 {

@@ -105,6 +105,8 @@ pub struct Reader {
     /// What has been handed to the assembler and is not settled.
     taken: HashSet<u64>,
     assembler: Assembler,
+    /// Of what another process has settled, to be counted.
+    settled: Assembler,
     counts: Counts,
     /// Minutes whose counts have changed since they were delivered.
     changed: BTreeSet<i64>,
@@ -167,40 +169,51 @@ impl Reader {
     pub fn take(&mut self, mut events: Vec<Event>, next: Option<String>, group: &Group, policy: &Policy) -> Vec<Item> {
         let Some(window) = &mut self.window else { return Vec::new() };
         events.sort_by_key(|event| event.at);
-        let mut done = Vec::new();
+        let (mut done, mut known) = (Vec::new(), Vec::new());
         for event in events {
             let key = key(&event.id);
-            let is_known = self.position.seen.has(event.at, key) && !window.counts_all;
-            if !is_known && self.taken.insert(key) {
-                self.assembler.push_known(event, key, &mut done);
+            if !self.position.seen.has(event.at, key) {
+                if self.taken.insert(key) {
+                    self.assembler.push_known(event, key, &mut done);
+                }
+            } else if window.counts_all {
+                // What came late was a line of its own, and is so again: it does not join what went before it.
+                self.settled.push_known(event, key, &mut known);
             }
         }
         window.pages += 1;
         window.token = next;
         if window.token.is_none() {
             self.assembler.flush(window.to.saturating_sub(QUIET), &mut done);
+            self.settled.flush_all(&mut known);
+        }
+        for joined in known {
+            self.count(joined, group, policy);
         }
         done.into_iter().filter_map(|joined| self.item(joined, group, policy)).collect()
     }
 
-    fn item(&mut self, joined: Joined, group: &Group, policy: &Policy) -> Option<Item> {
-        let (first, keys) = (joined.event.at, joined.keys.clone());
-        let is_new = keys.iter().any(|(at, key)| !self.position.seen.has(*at, *key));
-        // Of the minute before the open ones nothing is remembered.
-        let is_context = first < self.position.open && !self.counted;
-        if is_context || !is_new {
-            keys.iter().for_each(|(_, key)| _ = self.taken.remove(key));
-        }
-        if is_context {
+    /// Counts a line; `None` when it is from before the open minutes, of which nothing is remembered.
+    fn count(&mut self, joined: Joined, group: &Group, policy: &Policy) -> Option<Reading> {
+        let first = joined.event.at;
+        if first < self.position.open && !self.counted {
             return None;
         }
         let reading = read(joined, &group.origin, &policy.redaction);
         if self.counts.add(&reading) {
             self.changed.insert(minute_of(first));
         }
-        if !is_new {
+        Some(reading)
+    }
+
+    fn item(&mut self, joined: Joined, group: &Group, policy: &Policy) -> Option<Item> {
+        let keys = joined.keys.clone();
+        let Some(reading) = self.count(joined, group, policy) else {
+            for (_, key) in &keys {
+                self.taken.remove(key);
+            }
             return None;
-        }
+        };
         let verdict = policy.rules.verdict(&reading, &group.pipeline, &group.stage);
         let Reading { line, bytes, .. } = reading;
         let is_error = line.status.is_error();
@@ -224,6 +237,12 @@ impl Reader {
     /// The counts of [`Self::changed`] have been delivered.
     pub fn delivered(&mut self) {
         self.changed.clear();
+    }
+
+    /// Whether the window has been read to its end.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.window.as_ref().is_some_and(|window| window.pages > 0 && window.token.is_none())
     }
 
     /// Once all that was taken is settled: when the window is over, the position moves on. Whether it is over.
@@ -269,6 +288,7 @@ impl Reader {
     /// Forgets what is not settled: it is read again.
     pub fn abort(&mut self) {
         self.assembler = Assembler::default();
+        self.settled = Assembler::default();
         self.taken.clear();
         self.window = None;
         self.deep_at = None;

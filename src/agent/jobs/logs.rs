@@ -1,0 +1,184 @@
+//! The logs job: pages of log groups as lines to Datadog, counts of them as series, and a checkpoint behind both.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Failure, Jobs, ScopeJobs, Summary, count, lock, of_aws};
+use crate::sink::logs::{self, Outcome};
+use crate::source::logs::following::{Checkpoint, Collected, Following, Remark};
+use crate::source::logs::group::groups;
+use crate::state::Key;
+use crate::telemetry::Name;
+
+/// A run ends after so long, so that what was discovered meanwhile is followed, and a stop is not held up.
+const RUN: TimeDelta = TimeDelta::seconds(50);
+/// Where nothing is new, how far each group has been read is saved so often, so that a restart does not read hours again.
+const SAVE_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// Remarks of one run that are told one by one.
+const TOLD: usize = 5;
+
+/// What following the logs of an account and region knows between runs.
+pub(super) struct Followed {
+    following: Following,
+    saved_at: DateTime<Utc>,
+    /// What the last run complained of.
+    told: BTreeSet<String>,
+}
+
+/// What one run has done.
+#[derive(Debug, Default)]
+struct Done {
+    pages: usize,
+    accepted: u64,
+    complaints: BTreeSet<String>,
+}
+
+impl Jobs {
+    /// Reads and delivers until no group is due.
+    pub(super) async fn logs(&self, scope: &ScopeJobs) -> Result<Summary, Failure> {
+        let inventory = scope.inventory().await?;
+        let key = scope.key("logs");
+        let mut held = scope.logs.lock().await;
+        if held.is_none() {
+            let checkpoint = self.load::<Checkpoint>(&key).await?;
+            let following = Following::new(&self.settings.logs, checkpoint).map_err(|error| Failure {
+                message: format!("`logs.redact.patterns`: {error}"),
+                tag: "configuration",
+                retriable: false,
+                fatal: true,
+            })?;
+            *held = Some(Followed { following, saved_at: self.clock.now(), told: BTreeSet::new() });
+        }
+        let Some(followed) = held.as_mut() else { return Ok(Summary::default()) };
+        followed.following.follow(groups(&inventory), self.clock.now().timestamp_millis());
+        let mut done = Done::default();
+        let result = self.read_until(self.clock.now() + RUN, scope, &key, followed, &mut done).await;
+        followed.tell(done.complaints);
+        *lock(&scope.log_groups) = followed.following.len() as u64;
+        lock(&self.totals).read_logs(done.pages as u64);
+        result?;
+        let watermark = followed.following.until().and_then(DateTime::from_timestamp_millis);
+        let note = format!("{} groups, {} pages, {} lines", followed.following.len(), done.pages, done.accepted);
+        Ok(Summary { watermark, note })
+    }
+
+    async fn read_until(
+        &self,
+        end: DateTime<Utc>,
+        scope: &ScopeJobs,
+        key: &Key,
+        followed: &mut Followed,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        loop {
+            let now = || self.clock.now().timestamp_millis();
+            let mut collected = followed.following.collect(&scope.aws, now).await;
+            done.pages += collected.pages;
+            done.complaints.extend(collected.remarks.iter().map(remark));
+            let failed = collected.failed.take();
+            if collected.pages > 0 {
+                self.bring_lines(scope, key, followed, &collected, done).await?;
+            }
+            if let Some(error) = failed {
+                lock(&self.totals).error(&error.to_string());
+                return Err(of_aws(&error));
+            }
+            if collected.pages == 0 || self.clock.now() >= end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Delivers what was collected, and saves what Datadog said yes to.
+    async fn bring_lines(
+        &self,
+        scope: &ScopeJobs,
+        key: &Key,
+        followed: &mut Followed,
+        collected: &Collected,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        let Followed { following, saved_at, .. } = followed;
+        let delivery = logs::deliver(&self.datadog, &self.settings.datadog, &self.clock, &collected.lines).await;
+        self.telemetry.record(
+            Name::ApiRequests,
+            &[("api", "datadog"), ("operation", "logs")],
+            count(delivery.requests),
+        );
+        done.accepted += delivery.accepted;
+        let fates = [("accepted", delivery.accepted), ("too_old", delivery.too_old), ("refused", delivery.refused)];
+        let left_out = collected.left_out.iter().map(|(verdict, lines)| (verdict.word(), *lines));
+        for (fate, lines) in fates.into_iter().chain(left_out).filter(|(_, lines)| *lines > 0) {
+            self.telemetry.record(Name::LogLines, &[("fate", fate)], count(lines));
+        }
+        lock(&self.totals).sent_logs(&delivery, collected.left_out.values().sum());
+        following.settle(collected, |line| delivery.outcomes.get(line) != Some(&Outcome::Pending));
+        // Counts go before the checkpoint, which closes their minutes.
+        let mut failure = delivery.error.filter(|_| delivery.pending > 0).map(|error| error.to_string());
+        let series = following.series();
+        if failure.is_none() && !series.is_empty() {
+            let sent = self.deliver(&series).await;
+            let mut fate = sent.fate.clone();
+            fate.collected = super::points(&series);
+            lock(&self.totals).derived(&fate);
+            if fate.pending == 0 {
+                following.counted();
+            } else {
+                failure = Some(sent.last_error.unwrap_or_else(|| "datadog did not take every point".to_owned()));
+            }
+        }
+        let news = following.commit(collected);
+        let now = self.clock.now();
+        if news || now - *saved_at >= SAVE_EVERY {
+            self.save(key, &following.checkpoint()).await?;
+            *saved_at = now;
+        }
+        if let Some(until) = following.until() {
+            let place = scope.aws.scope();
+            let tags = [("aws_account", place.account.as_str()), ("region", place.region.as_str())];
+            self.telemetry.record(Name::LogLag, &tags, seconds(now.timestamp_millis() - until));
+        }
+        match failure {
+            Some(message) => Err(Failure { message, tag: "datadog", retriable: true, fatal: false }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Followed {
+    /// Warns of what the last run did not complain of.
+    fn tell(&mut self, complaints: BTreeSet<String>) {
+        let new: Vec<&String> = complaints.difference(&self.told).collect();
+        for complaint in new.iter().take(TOLD) {
+            tracing::warn!("{complaint}");
+        }
+        if new.len() > TOLD {
+            tracing::warn!("the same is true of {} groups more", new.len() - TOLD);
+        }
+        self.told = complaints;
+    }
+}
+
+fn remark(remark: &Remark) -> String {
+    match remark {
+        Remark::Lost { group, from, to } => {
+            let at = |at: &i64| DateTime::from_timestamp_millis(*at).unwrap_or_default().format("%Y-%m-%d %H:%M UTC");
+            format!(
+                "{group}: what was written from {} to {} is lost: Datadog takes no line that is older than 18 hours",
+                at(from),
+                at(to)
+            )
+        }
+        Remark::Unreadable(error) => error.to_string(),
+        Remark::OverCap { pipeline, cap } => format!(
+            "pipeline {pipeline} has sent its {} MB of today (`logs.daily_megabytes`): errors only until midnight UTC",
+            cap / 1_000_000
+        ),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a span of milliseconds is far below 2^52")]
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds.max(0) as f64 / 1_000.0
+}

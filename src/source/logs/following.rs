@@ -1,0 +1,293 @@
+//! All groups of one account in one region, within its budget of requests.
+//!
+//! ```text
+//! follow     which groups there are
+//!   -> collect   pages of those whose turn it is, as lines
+//!   -> settle    what Datadog has taken; the rest is read again
+//!   -> series    counts of the minutes that have changed
+//!   -> commit    positions move on; save the checkpoint
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::choose::{Account, Rules, Verdict};
+use super::counts::{self, Tally};
+use super::group::Group;
+use super::reader::{Item, Policy, Position, Reader};
+use super::redact::{BadPattern, Redaction};
+use super::schedule::{Found, Schedule};
+use crate::client::aws::{Aws, AwsError, Class};
+use crate::config::settings::Logs;
+use crate::model::log::Line;
+use crate::model::series::Series;
+
+/// Lines and pages after which what was collected is delivered: about one body of Datadog's.
+const MOST_LINES: usize = 1_000;
+const MOST_PAGES: usize = 6;
+
+/// Datadog keeps no line that is older, in milliseconds: 18 hours, less what it takes to read and to send it.
+/// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
+const MAX_AGE: i64 = 18 * 3_600_000 - 300_000;
+
+/// How far an account has been read. Kept in the state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// By the name of the group.
+    groups: BTreeMap<String, Position>,
+    /// What pipelines have sent today.
+    sent: Account,
+}
+
+/// The groups of one account in one region, and how far each has been read.
+#[derive(Debug)]
+pub struct Following {
+    policy: Policy,
+    schedule: Schedule,
+    groups: BTreeMap<String, Followed>,
+    /// Of groups that are not followed yet, or not any more.
+    positions: BTreeMap<String, Position>,
+    sent: Account,
+}
+
+#[derive(Debug)]
+struct Followed {
+    group: Group,
+    reader: Reader,
+}
+
+/// What was collected, and is to be delivered.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// In the order in which they are to arrive: of one stream in the order of time.
+    pub lines: Vec<Line>,
+    /// What each was made of, with its place in `lines`.
+    items: Vec<(String, Item, Range<usize>)>,
+    /// Groups of which a page was read.
+    groups: BTreeSet<String>,
+    /// Pages that were read.
+    pub pages: usize,
+    /// Lines that are not sent, by why.
+    pub left_out: BTreeMap<Verdict, u64>,
+    /// What deserves a look.
+    pub remarks: Vec<Remark>,
+    /// What ended it: no group can be read at the moment.
+    pub failed: Option<AwsError>,
+    /// Before these lines were counted.
+    sent_before: Account,
+}
+
+/// What somebody should know, of one group or one pipeline.
+#[derive(Debug)]
+pub enum Remark {
+    /// What lies between these instants (Unix milliseconds) is lost.
+    Lost {
+        /// The group.
+        group: String,
+        /// From.
+        from: i64,
+        /// To.
+        to: i64,
+    },
+    /// A group cannot be read, and the others can.
+    Unreadable(AwsError),
+    /// A pipeline has sent what it may send a day, and only its errors are sent until the day (UTC) is over.
+    OverCap {
+        /// Its tag.
+        pipeline: String,
+        /// What it may send, in bytes.
+        cap: u64,
+    },
+}
+
+impl Following {
+    /// From where the checkpoint says.
+    ///
+    /// # Errors
+    /// When a pattern for redaction cannot be used: then nothing may be sent.
+    pub fn new(settings: &Logs, checkpoint: Checkpoint) -> Result<Self, BadPattern> {
+        let reread = i64::try_from(settings.reread.as_millis()).unwrap_or(i64::MAX);
+        let policy = Policy { rules: Rules::of(settings), redaction: Redaction::new(&settings.redact)?, reread };
+        let Checkpoint { groups: positions, sent } = checkpoint;
+        Ok(Self { policy, schedule: Schedule::default(), groups: BTreeMap::new(), positions, sent })
+    }
+
+    /// Follows these groups from now on (Unix milliseconds). What is not among them is remembered for as long as it could
+    /// come back and be worth reading.
+    pub fn follow(&mut self, groups: Vec<Group>, now: i64) {
+        let mut before = std::mem::take(&mut self.groups);
+        for group in groups {
+            let name = group.name.clone();
+            let reader = match before.remove(&name) {
+                Some(followed) => followed.reader,
+                None => Reader::new(self.positions.remove(&name), now),
+            };
+            self.groups.insert(name, Followed { group, reader });
+        }
+        let left = before.into_iter().map(|(name, followed)| (name, followed.reader.position().clone()));
+        self.positions.extend(left);
+        self.positions.retain(|_, position| position.until > now - MAX_AGE);
+        self.schedule.follow(self.groups.keys().map(String::as_str));
+    }
+
+    /// How many groups are followed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Reads pages of the groups whose turn it is until there is a body's worth of lines, or nobody is due. `now` tells
+    /// the time in Unix milliseconds.
+    pub async fn collect(&mut self, aws: &Aws, now: impl Fn() -> i64) -> Collected {
+        let mut collected = Collected { sent_before: self.sent.clone(), ..Collected::default() };
+        while collected.pages < MOST_PAGES && collected.lines.len() < MOST_LINES && collected.failed.is_none() {
+            let at = now();
+            let Some(name) = self.schedule.next(at).map(str::to_owned) else { break };
+            // A window is committed before the next of its group is begun.
+            if collected.is_over(&name, &self.groups) {
+                break;
+            }
+            let found = self.look(aws, &name, at, &mut collected).await;
+            self.schedule.looked(&name, at, found);
+        }
+        collected
+    }
+
+    /// One page of one group.
+    async fn look(&mut self, aws: &Aws, name: &str, at: i64, collected: &mut Collected) -> Found {
+        let Some(Followed { group, reader }) = self.groups.get_mut(name) else { return Found::Missing };
+        if let Some((from, to)) = reader.give_up_before(at - MAX_AGE) {
+            collected.remarks.push(Remark::Lost { group: name.to_owned(), from, to });
+        }
+        let window = reader.window(at);
+        let asked = aws.filter_events(name, window.from, window.to, window.token.as_deref()).await;
+        let page = match asked {
+            Ok(page) => page,
+            Err(error) => {
+                // A token that has grown old is refused: the window is begun anew.
+                reader.abort();
+                let found = match error.class {
+                    Class::NotFound => return Found::Missing,
+                    Class::AccessDenied | Class::Refused => Found::Denied,
+                    _ => Found::Silence,
+                };
+                if found == Found::Denied {
+                    collected.remarks.push(Remark::Unreadable(error));
+                } else {
+                    collected.failed = Some(error);
+                }
+                return found;
+            }
+        };
+        collected.pages += 1;
+        collected.groups.insert(name.to_owned());
+        let (more, is_empty) = (page.next.is_some(), page.events.is_empty());
+        let items = reader.take(page.events, page.next, group, &self.policy);
+        let found = match (more, is_empty && !reader.waits()) {
+            (true, _) => Found::More,
+            (false, true) => Found::Silence,
+            (false, false) => Found::Events,
+        };
+        let pipeline = group.pipeline.clone();
+        for item in items {
+            self.add(name, &pipeline, item, at, collected);
+        }
+        found
+    }
+
+    fn add(&mut self, name: &str, pipeline: &str, mut item: Item, at: i64, collected: &mut Collected) {
+        if item.verdict == Verdict::Kept {
+            let cap = self.policy.rules.daily_bytes;
+            let (verdict, crossing) = self.sent.take(pipeline, item.bytes as u64, item.is_error, cap, at / 1_000);
+            item.verdict = verdict;
+            if let Some(crossing) = crossing {
+                collected.remarks.push(Remark::OverCap { pipeline: crossing.pipeline, cap: crossing.cap });
+            }
+        }
+        let start = collected.lines.len();
+        if item.verdict == Verdict::Kept {
+            collected.lines.append(&mut item.lines);
+        } else {
+            item.lines.clear();
+            *collected.left_out.entry(item.verdict).or_default() += 1;
+        }
+        let range = start..collected.lines.len();
+        collected.items.push((name.to_owned(), item, range));
+    }
+
+    /// Whether `settled` says of each line that it need not be sent again. What is not settled is read again.
+    pub fn settle(&mut self, collected: &Collected, settled: impl Fn(usize) -> bool) {
+        let mut behind: BTreeSet<&str> = BTreeSet::new();
+        for (name, item, range) in &collected.items {
+            let Some(followed) = self.groups.get_mut(name) else { continue };
+            // What was refused in between stays in order: nothing after what is left of a group is settled.
+            if !behind.contains(name.as_str()) && range.clone().all(&settled) {
+                followed.reader.settle(item);
+            } else {
+                behind.insert(name);
+            }
+        }
+        for name in &behind {
+            if let Some(followed) = self.groups.get_mut(*name) {
+                followed.reader.abort();
+            }
+            self.schedule.again(name);
+        }
+        if !behind.is_empty() {
+            self.sent.clone_from(&collected.sent_before);
+        }
+    }
+
+    /// Counts of the minutes that have changed since they were delivered.
+    #[must_use]
+    pub fn series(&self) -> Vec<Series> {
+        let followed = self.groups.values();
+        let changed = |it: &Followed| -> Vec<(i64, Tally)> {
+            it.reader.changed().map(|(minute, tally)| (minute, *tally)).collect()
+        };
+        followed.flat_map(|it| counts::series(&it.group, &changed(it))).collect()
+    }
+
+    /// The counts of [`Self::series`] have been delivered.
+    pub fn counted(&mut self) {
+        self.groups.values_mut().for_each(|followed| followed.reader.delivered());
+    }
+
+    /// Once all is settled: windows that are over are done with. Whether there is anything new for the state.
+    pub fn commit(&mut self, collected: &Collected) -> bool {
+        for name in &collected.groups {
+            if let Some(followed) = self.groups.get_mut(name) {
+                followed.reader.commit(&self.policy);
+            }
+        }
+        !collected.items.is_empty()
+    }
+
+    /// The oldest instant up to which a group has been read, Unix milliseconds.
+    #[must_use]
+    pub fn until(&self) -> Option<i64> {
+        self.groups.values().map(|followed| followed.reader.position().until).min()
+    }
+
+    /// For the state: what is settled.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        let followed = self.groups.iter().map(|(name, it)| (name.clone(), it.reader.position().clone()));
+        Checkpoint { groups: self.positions.clone().into_iter().chain(followed).collect(), sent: self.sent.clone() }
+    }
+}
+
+impl Collected {
+    /// Whether a group's window has been read to its end, and not been committed.
+    fn is_over(&self, name: &str, groups: &BTreeMap<String, Followed>) -> bool {
+        self.groups.contains(name) && groups.get(name).is_some_and(|followed| followed.reader.is_over())
+    }
+}
