@@ -4,6 +4,7 @@
 
 mod dora;
 mod github;
+mod logs;
 mod meaning;
 mod messages;
 mod privacy;

@@ -28,6 +28,8 @@ use crate::recorder::Recorder;
 use crate::scene::morning;
 
 mod following;
+mod moto;
+mod trouble;
 
 const HOUR: i64 = 3_600_000;
 const PRODUCTION: &str = "444455556666";

@@ -1,0 +1,101 @@
+//! What goes wrong with logs costs only itself, and says what to change.
+
+use ddsync::sim::Logs;
+
+use super::*;
+use crate::scene::{NO_LOGS, Scene};
+
+const PASS: [&str; 3] = ["once", "--only", "logs"];
+
+async fn scene() -> Scene {
+    let mut scene = Scene::new().await;
+    scene.change(NO_LOGS, "logs: {requests_per_second: 1000}\n");
+    scene.change("log: {level: error, format: human}", "log: {level: warn, format: human}");
+    scene
+}
+
+/// Groups of which something has come.
+fn groups(logs: &Logs) -> BTreeSet<String> {
+    logs.lines.iter().map(|line| line.item["aws"]["awslogs"]["logGroup"].to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_group_that_is_deleted_or_denied_costs_only_itself() {
+    let scene = scene().await;
+    let rule = |fault| Rule::new("logs", fault).on("FilterLogEvents").at_most(1);
+    scene.sim.faults().set(vec![rule(Fault::NotFound)]);
+    let gone = scene.run(&PASS).await;
+    assert_eq!((gone.code, gone.stderr.as_str()), (Some(0), ""), "{}", gone.whole());
+    let without = groups(&scene.sim.logs()).len();
+    assert!(without > 8, "{without}");
+
+    let scene = self::scene().await;
+    scene.sim.faults().set(vec![rule(Fault::AccessDenied)]);
+    let denied = scene.run(&PASS).await;
+    assert_eq!(denied.code, Some(0), "{}", denied.whole());
+    assert!(
+        denied.stderr.contains("allow logs:FilterLogEvents") && denied.stderr.contains("log group /aws/"),
+        "{}",
+        denied.stderr
+    );
+    assert_eq!(groups(&scene.sim.logs()).len(), without);
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_be_read_leaves_the_other_alone_and_is_told_shortly() {
+    let scene = scene().await;
+    let rule = Rule::new("logs", Fault::AccessDenied).in_account(PRODUCTION);
+    scene.sim.faults().set(vec![rule]);
+    let screen = scene.run(&PASS).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    assert!(!groups(&scene.sim.logs()).is_empty());
+    let told = screen.stderr.lines().filter(|line| line.contains("FilterLogEvents")).count();
+    assert!((1..=5).contains(&told), "{}", screen.stderr);
+    assert!(screen.stderr.contains("the same is true of "), "{}", screen.stderr);
+}
+
+#[tokio::test]
+async fn a_datadog_that_is_busy_is_waited_for_and_one_that_is_down_loses_nothing() {
+    let mut scene = scene().await;
+    // What is down is waited for no longer than that.
+    scene.change("datadog: {", "datadog: {deadline: 3s, ");
+    scene.sim.faults().set(vec![Rule::new("datadog", Fault::ServerError(503)).on("logs")]);
+    let before = scene.run(&PASS).await;
+    assert_eq!(before.code, Some(1), "{}", before.whole());
+    assert!(scene.sim.logs().lines.is_empty());
+    scene.sim.faults().clear();
+    let after = scene.run(&PASS).await;
+    assert_eq!(after.code, Some(0), "{}", after.whole());
+    let lines = scene.sim.logs().lines;
+    let ids: BTreeSet<&str> = lines.iter().map(|line| line.text("event_id")).collect();
+    assert!(ids.len() == lines.len() && ids.len() > 300, "{} of {}", ids.len(), lines.len());
+}
+
+#[tokio::test]
+async fn what_lies_too_far_back_is_lost_and_named() {
+    let scene = scene().await;
+    assert_eq!(scene.run(&PASS).await.code, Some(0));
+    // As if the program had stopped twenty hours ago.
+    let state = scene.path("state/logs");
+    let mut changed = 0;
+    for file in walk(&state) {
+        let mut object: Value = serde_json::from_str(&std::fs::read_to_string(&file).expect("a text")).expect("JSON");
+        for position in object["data"]["groups"].as_object_mut().expect("groups").values_mut() {
+            for key in ["until", "open"] {
+                position[key] = json!(position[key].as_i64().expect("an instant") - 20 * HOUR);
+            }
+            changed += 1;
+        }
+        std::fs::write(&file, object.to_string()).expect("written");
+    }
+    assert!(changed > 8);
+    let screen = scene.run(&PASS).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    assert!(screen.stderr.contains("is lost: Datadog takes no line that is older than 18 hours"), "{}", screen.stderr);
+    assert_eq!(scene.sim.logs().too_old, 0);
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
