@@ -12,13 +12,14 @@ use serde_json::Value;
 
 use crate::process::wait_for;
 use crate::program;
-use crate::scene::{Scene, Screen};
+use crate::scene::{NO_LOGS, Scene, Screen};
 
 mod alarms;
 mod deploys;
 mod firing;
 mod hostile;
 mod killed;
+mod logs;
 mod messages;
 mod ourselves;
 mod queries;
@@ -52,6 +53,7 @@ const FOLDERS: [&str; 3] = ["dashboards", "monitors", "monitors/slos"];
 /// The company of `rate` with routes for everybody.
 async fn scene(rate: f64) -> Scene {
     let mut scene = Scene::at(morning(), rate).await;
+    scene.config = scene.config.replace(NO_LOGS, logs::AT_THE_START);
     scene.config.push_str(ROUTES);
     scene.environment.insert("XDG_CACHE_HOME".to_owned(), scene.path("cache").to_string_lossy().into_owned());
     scene
@@ -137,6 +139,7 @@ async fn every_query_has_points_and_only_what_is_wrong_alerts() {
     until(62).await;
 
     deploys::send(&scene).await;
+    logs::send(&scene).await;
     let at = scene.sim.clock().now().timestamp();
     let alarms = alarms::wrong(&scene).await;
     // Long windows look further back than this test has run.

@@ -158,6 +158,10 @@ impl Board<'_> {
             let expr = self.query(text(request, "q"), &place, about);
             return expr.and_then(|expr| series::unit(&expr, &place, self.metrics, about)).into_iter().collect();
         }
+        if let Some(query) = request.get("query").filter(|query| text(query, "data_source") == "logs_stream") {
+            self.search(text(query, "query_string"), &format!("{place}.query.query_string"), about);
+            return Vec::new();
+        }
         if queries.is_empty() {
             let other = request.as_object().and_then(|fields| fields.keys().find(|key| key.ends_with("query")));
             match other {
@@ -198,6 +202,17 @@ impl Board<'_> {
             series::unit(&expr, &place, self.metrics, about)
         });
         units.collect()
+    }
+
+    /// A search of logs: of its language no more is read than the variables.
+    fn search(&self, text: &str, place: &str, about: &mut About<'_>) {
+        for rest in text.split('$').skip(1) {
+            let name = rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+            if !self.seen.variables.contains_key(name) {
+                let message = format!("`${name}` is no template variable here; declare it in `template_variables`");
+                about.found(Rule::Tag, place, message);
+            }
+        }
     }
 
     fn query(&self, text: &str, place: &str, about: &mut About<'_>) -> Option<Expr> {

@@ -310,6 +310,22 @@ fn a_metric_that_is_switched_off_is_told() {
 }
 
 #[test]
+fn a_search_of_logs_names_variables_that_there_are() {
+    let of = |search: &str| {
+        let query = json!({"data_source": "logs_stream", "query_string": search});
+        dashboard(json!({"type": "list_stream", "requests": [{"response_format": "event_list", "query": query}]}))
+    };
+    assert_eq!(of("status:error $pipeline stage:$stage.value"), FINE);
+    assert_eq!(
+        of("$pipelin"),
+        [
+            "error widgets[0].definition.requests[0].query.query_string: `$pipelin` is no template variable here; declare it in \
+          `template_variables` [tag]"
+        ]
+    );
+}
+
+#[test]
 fn counts_are_counted_and_gauges_are_not() {
     let failures = "mlpipeline.endpoint.invocation_failures.sum";
     assert_eq!(

@@ -145,6 +145,7 @@ fn settings_value(settings: &Settings) -> Value {
         "delay": {"hot": delay(Tier::Hot), "warm": delay(Tier::Warm)},
         "namespace": settings.provision.namespace,
         "github": settings.github.is_some(),
+        "logs": settings.logs.collect,
         "hot_seconds": hot.as_secs(),
         "warm_seconds": warm.as_secs(),
         "heartbeat_window": minutes(WATCHED_OVER.max(report * 2)),

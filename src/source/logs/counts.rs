@@ -120,7 +120,8 @@ pub fn series(group: &Group, minutes: &[(i64, Tally)]) -> Vec<Series> {
         };
         add(LogMetric::Lines, None, count(tally.lines));
         add(LogMetric::Bytes, None, count(tally.bytes));
-        for class in Class::ALL.into_iter().filter(|class| tally.of(*class) > 0) {
+        // A minute without errors says so.
+        for class in Class::ALL.into_iter().filter(|class| *class == Class::Other || tally.of(*class) > 0) {
             add(LogMetric::Errors, Some(tag("error_class", class.word())), count(tally.of(class)));
         }
         if tally.cold_starts > 0 {

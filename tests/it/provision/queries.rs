@@ -36,6 +36,9 @@ const NEVER: &str = "status:rollingback";
 /// What our events about deployments are found by, on a dashboard with these variables.
 const DEPLOYS: &str = "ddsync_event:deploy pipeline:$pipeline.value environment:$environment.value";
 
+/// What lines of a pipeline are found by, likewise.
+const LINES: &str = "$pipeline $environment $stage";
+
 /// Whether a query has points between two instants.
 async fn has_points(scene: &Scene, expr: &Expr, from: i64, to: i64) -> bool {
     let (from, to, text) = (from.to_string(), to.to_string(), expr.to_string());
@@ -198,6 +201,12 @@ fn widgets(list: &Value, place: &str, values: &BTreeMap<String, String>, now: i6
         let place = format!("{place} / {title}");
         widgets(&definition["widgets"], &place, values, now, questions);
         for request in definition["requests"].as_array().into_iter().flatten() {
+            if definition["type"] == "list_stream" {
+                let query = &request["query"];
+                assert_eq!(query["data_source"], "logs_stream", "{place}");
+                assert!(query["query_string"].as_str().is_some_and(|text| text.ends_with(LINES)), "{place}: {query}");
+                continue;
+            }
             let mut named = BTreeMap::new();
             for one in request["queries"].as_array().into_iter().flatten() {
                 assert_eq!(one["data_source"], "metrics", "{place}");
