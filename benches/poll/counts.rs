@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::drive::{Measured, Quota, growths, measure};
-use crate::{Result, backfill, figure, heading, program, provision, rise, rounded};
+use crate::{Result, backfill, figure, heading, logs, program, provision, rise, rounded};
 
 /// The size at which requests, points and prices are checked, and a fifth of it.
 const SIZE: usize = 1000;
@@ -30,6 +30,7 @@ pub(crate) async fn check() -> Result<ExitCode> {
     }
     held &= prices(&whole).await?;
     held &= plans().await?;
+    held &= logs::counts();
     held &= backfill::told_counts(backfill::FEWER, &backfill::fill(backfill::FEWER).await?);
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

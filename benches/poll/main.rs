@@ -10,6 +10,7 @@
 //! | `apply` | a first apply of 750 objects, and what a plan asks for after it; the exit code tells whether what is promised holds |
 //! | `plan N` | a plan that finds nothing to do, for `N` pipelines; the same |
 //! | `dora N` | a back-fill of the deployments of `N` runs, twice; the same |
+//! | `logs` | what lines of logs cost, and how late they are; the same |
 //! | `dollars`, `series`, `program` | that part alone |
 //! | `counts` | counts and ratios alone, checked; the exit code tells. Times are not looked at, so any profile will do |
 //!
@@ -28,6 +29,7 @@ mod company;
 mod counts;
 mod drive;
 mod intake;
+mod logs;
 mod machine;
 mod pipelines;
 mod polling;
@@ -74,6 +76,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             ["apply"] => return Ok(code(provision::print_apply().await?)),
             ["plan", pipelines] => return Ok(code(provision::print_plan(pipelines.parse()?).await?)),
             ["dora", runs] => return Ok(code(backfill::print(runs.parse()?).await?)),
+            ["logs"] => return Ok(code(logs::print().await?)),
+            ["logs", "read"] => logs::read()?,
+            ["logs", "follow"] => logs::follow()?,
             ["dollars"] => program::dollars().await?,
             ["series"] => intake::print().await?,
             ["program"] => program::print().await?,
@@ -86,6 +91,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
                 held &= provision::print_apply().await?;
                 held &= provision::print_plan(provision::PLANNED).await?;
                 held &= backfill::print(backfill::RUNS).await?;
+                held &= logs::print().await?;
                 program::dollars().await?;
                 intake::print().await?;
                 program::print().await?;

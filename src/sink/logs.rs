@@ -10,9 +10,11 @@
 //! A body that is sent twice is there twice, so nothing is sent while the fate of what goes before it is open: at most the
 //! body under way comes again after a crash. Each line carries the id of its event, `event_id`, by which people can tell.
 
+use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::TimeDelta;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -61,6 +63,23 @@ pub async fn deliver(client: &Client, settings: &Datadog, clock: &Clock, lines: 
     let mut run = Run { client, settings, clock, batcher, deadline, account };
     run.send_all(0..sendable.len()).await;
     run.account.close()
+}
+
+/// The bodies that [`deliver`] sends of `lines`, with `tags` added to each, when all of them are young and all is accepted.
+///
+/// # Errors
+/// Writing to memory has none; there is no other.
+pub fn bodies(lines: &[Line], tags: &[String]) -> io::Result<Vec<Bytes>> {
+    let all: Vec<usize> = (0..lines.len()).collect();
+    let mut batcher = Batcher::new(lines, &all, tags, LIMITS);
+    let (mut bodies, mut rest) = (Vec::new(), 0..lines.len());
+    while !rest.is_empty() {
+        let (batch, further) = batcher.next(rest)?;
+        bodies.push(batch.body);
+        rest = further;
+    }
+    bodies.retain(|body| !body.is_empty());
+    Ok(bodies)
 }
 
 /// The indices of the lines that can be sent at `now` (Unix milliseconds); the others are settled.
