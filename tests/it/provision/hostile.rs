@@ -97,6 +97,10 @@ fn queries(body: &Value, kind: Kind, out: &mut Vec<Expr>) {
         }
         Kind::Dashboard => match body {
             Value::Array(items) => items.iter().for_each(|item| queries(item, kind, out)),
+            // A search of logs, which has nothing of a tag in it.
+            Value::Object(fields) if fields.get("data_source").is_some_and(|source| source == "logs_stream") => {
+                assert!(fields["query_string"].as_str().expect("a text").ends_with("$pipeline $environment $stage"));
+            }
             Value::Object(fields) if fields.get("data_source").is_some() => {
                 let text = fields["query"].as_str().expect("a query");
                 out.push(query::parse(text).expect("a query that is one"));

@@ -16,6 +16,9 @@ const ALL: [(&str, u8, f64); 4] =
 /// Follows what is there when the daemon starts, and after that leaves a clock that runs fast to the others.
 pub(super) const AT_THE_START: &str = "logs: {collect: true}\nschedules: {logs: \"0 0 0 1 1 *\"}\n";
 
+/// The same, where schedules stand elsewhere.
+pub(super) const FOLLOWED: &str = "logs: {collect: true}\n";
+
 /// Sends a point a minute of the last half hour for every pipeline that has a dashboard.
 pub(super) async fn send(scene: &Scene) {
     let boards = stored(scene).into_iter().filter(|(kind, ..)| *kind == Kind::Dashboard);

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use ddsync::query::{MonitorQuery, parse_monitor};
 use serde_json::Value;
 
-use super::{templates, whole};
+use super::{logs, templates, whole};
 
 /// Polls and reports that are not as by default, so that what is computed from them is seen to be.
 const SETTINGS: &str = "
 metrics: {delay: 3m}
-schedules: {hot: '0 */2 * * * *', report: '45 */20 * * * *'}
+schedules: {hot: '0 */2 * * * *', report: '45 */20 * * * *', logs: '0 0 0 1 1 *'}
 ";
 /// Seconds after which a point of the hot tier, of the warm tier and of a report is in Datadog with these: how long a
 /// minute is left alone, the pause between polls, and a minute for reading and sending; reports are sent as they are made.
@@ -183,6 +183,7 @@ fn odd(body: &Value) -> Vec<&'static str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_says_what_happened_where_and_what_to_do() {
     let mut scene = whole(1.0).await;
+    scene.change(logs::AT_THE_START, logs::FOLLOWED);
     scene.config.push_str(SETTINGS);
     let plan = scene.run(&["plan", "--json", "--kind", "monitor"]).await;
     assert_eq!(plan.code, Some(0), "{}", plan.whole());
