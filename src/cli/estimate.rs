@@ -14,7 +14,9 @@ use crate::model::catalogue::{Metric, Target, Tier};
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::EndpointKind;
 use crate::source::discover::Epoch;
-use crate::source::metrics::budget::{Demands, Fit, add, demands, fit, of_deployments};
+use crate::source::logs::group::{counted, groups};
+use crate::source::logs::schedule::requests_per_hour;
+use crate::source::metrics::budget::{Demands, Fit, add, demands, fit, of_deployments, of_logs};
 use crate::source::metrics::plan::{Owner, Subject, plan, requests, subjects};
 use crate::source::metrics::{catalogue, window::Rules};
 
@@ -27,14 +29,23 @@ struct Estimate {
     configured: Fit,
     /// `GetMetricData` requests an hour, as configured.
     requests_per_hour: u64,
+    /// `FilterLogEvents` requests an hour when no log says anything, and when all do; none when they are not followed.
+    log_requests_per_hour: (u64, u64),
     /// Dollars a month with everything every minute.
     dollars_all_60s: f64,
     /// Dollars a month with everything every five minutes.
     dollars_all_300s: f64,
 }
 
-/// What there is to measure in one account and region, and how many stages pipeline files declare there.
-type Measured = (Vec<Subject>, Vec<Pipeline>, usize);
+/// What there is to measure in one account and region.
+struct Measured {
+    subjects: Vec<Subject>,
+    pipelines: Vec<Pipeline>,
+    /// How many stages pipeline files declare there.
+    declared: usize,
+    /// Log groups, and those of functions among them.
+    groups: (usize, usize),
+}
 
 pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
     let session = match args.endpoints {
@@ -46,23 +57,33 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
     };
     let settings = &session.settings;
     let (measured, errors): (Vec<Measured>, _) = if let Some(endpoints) = args.endpoints {
-        (vec![(imagined(endpoints), Vec::new(), 0)], Vec::new())
+        let groups = (usize::try_from(endpoints).unwrap_or(usize::MAX), 0);
+        let imagined = Measured { subjects: imagined(endpoints), pipelines: Vec::new(), declared: 0, groups };
+        (vec![imagined], Vec::new())
     } else {
         let spinner = print::spinner("discovering");
         let discover::Seen { inventories, errors, .. } = discover::look(&session).await;
         spinner.finish_and_clear();
-        let measured = inventories.into_iter().map(|inventory| {
-            let declared = inventory.declared.len();
-            (subjects(&inventory), inventory.pipelines, declared)
+        let measured = inventories.into_iter().map(|inventory| Measured {
+            subjects: subjects(&inventory),
+            declared: inventory.declared.len(),
+            groups: counted(&groups(&inventory)),
+            pipelines: inventory.pipelines,
         });
         (measured.collect(), errors)
     };
     let catalogue = catalogue(&settings.metrics);
     let mut total = Demands::new();
-    for (subjects, pipelines, declared) in &measured {
+    let mut log_requests_per_hour = (0, 0);
+    for Measured { subjects, pipelines, declared, groups } in &measured {
         add(&mut total, &demands(&catalogue, subjects, pipelines, *declared, &settings.limits));
         if settings.github.is_some() {
             add(&mut total, &of_deployments(pipelines));
+        }
+        if settings.logs.collect {
+            add(&mut total, &of_logs(groups.0, groups.1));
+            let (least, most) = requests_per_hour(groups.0 as u64, settings.logs.requests_per_second);
+            log_requests_per_hour = (log_requests_per_hour.0 + least, log_requests_per_hour.1 + most);
         }
     }
     let (hot, warm) = (hot_every(settings), warm_every(settings));
@@ -77,6 +98,7 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
     let estimate = Estimate {
         version: 1,
         requests_per_hour: per_hour(Tier::Hot, hot.as_secs()) + per_hour(Tier::Warm, configured.warm_every),
+        log_requests_per_hour,
         dollars_all_60s: at(60),
         dollars_all_300s: at(300),
         configured,
@@ -97,7 +119,7 @@ fn polls(catalogue: &[Metric], measured: &[Measured], tier: Tier, fit: &Fit, min
     let given_up = fit.given_up();
     measured
         .iter()
-        .map(|(subjects, ..)| requests(&plan(catalogue, subjects, tier, &given_up), minutes).len() as u64)
+        .map(|measured| requests(&plan(catalogue, &measured.subjects, tier, &given_up), minutes).len() as u64)
         .sum()
 }
 
@@ -105,11 +127,15 @@ fn show(estimate: &Estimate, usual_warm: Duration) {
     let fit = &estimate.configured;
     let money = |dollars: f64| format!("${dollars:.2}");
     let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
-    let rows = vec![
+    let (least, most) = estimate.log_requests_per_hour;
+    let mut rows = vec![
         vec!["CloudWatch a month".into(), money(fit.dollars), limit(fit.dollars_limit.map(money))],
         vec!["Datadog series".into(), fit.series.to_string(), limit(fit.series_limit.map(|n| n.to_string()))],
         vec!["GetMetricData requests an hour".into(), estimate.requests_per_hour.to_string(), String::new()],
     ];
+    if most > 0 {
+        rows.push(vec!["FilterLogEvents requests an hour".into(), format!("{least} to {most}"), String::new()]);
+    }
     print::line(print::table(&["what", "estimate", "limit"], rows));
     print::line("");
     print::note(format_args!(

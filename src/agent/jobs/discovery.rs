@@ -6,6 +6,7 @@ use super::{Failure, Jobs, Remembered, ScopeJobs, Summary, budget, lock, status}
 use crate::model::declared::Deployed;
 use crate::model::pipeline::FindingKind;
 use crate::source::discover::{Memory, Round};
+use crate::source::logs::group::{counted, groups};
 use crate::source::metrics::plan;
 use crate::state::ledger::DECLARED;
 use crate::telemetry::Name;
@@ -47,6 +48,10 @@ impl Jobs {
             let mut demands = budget::demands(&self.catalogue, &subjects, pipelines, declared, &self.settings.limits);
             if self.settings.github.is_some() {
                 budget::add(&mut demands, &budget::of_deployments(pipelines));
+            }
+            if self.settings.logs.collect {
+                let (groups, functions) = counted(&groups(&inventory));
+                budget::add(&mut demands, &budget::of_logs(groups, functions));
             }
             *lock(&scope.demands) = demands;
             self.fit_budget();

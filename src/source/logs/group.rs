@@ -49,6 +49,13 @@ pub fn groups(inventory: &Inventory) -> Vec<Group> {
     found.into_values().collect()
 }
 
+/// How many there are, and how many of them are functions'.
+#[must_use]
+pub fn counted(groups: &[Group]) -> (usize, usize) {
+    let functions = groups.iter().filter(|group| group.owner.resource.kind == ResourceKind::Function).count();
+    (groups.len(), functions)
+}
+
 fn is_tagged_itself(tracked: &Tracked) -> bool {
     matches!(tracked.resource.kind, ResourceKind::Other(_))
 }

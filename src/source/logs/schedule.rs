@@ -40,6 +40,14 @@ impl Found {
     }
 }
 
+/// Requests an hour for so many groups within a budget a second: when nobody says anything, and at most.
+#[must_use]
+pub fn requests_per_hour(groups: u64, per_second: u32) -> (u64, u64) {
+    let most = u64::from(per_second) * 3_600;
+    let every = |pause: i64| groups * 3_600_000 / pause.unsigned_abs();
+    (every(SILENT).min(most), every(BUSY).min(most))
+}
+
 /// When each group was looked at, and how often it should be. Instants are Unix milliseconds.
 ///
 /// Who waits the longest, measured by its own pause, comes first. So with too many groups all are read less often in the
@@ -114,6 +122,21 @@ mod tests {
     /// Once everybody has had a first turn.
     fn longest_pause(looks: &[i64]) -> i64 {
         looks.windows(2).filter(|pair| pair[0] > 200_000).map(|pair| pair[1] - pair[0]).max().unwrap_or(i64::MAX)
+    }
+
+    #[test]
+    fn an_hour_is_estimated_as_it_goes() {
+        let counted = |found: Found, groups: usize| {
+            let all = looks(&|_| found, groups, 70, 3);
+            all.values().flatten().filter(|at| (600_000..4_200_000).contains(*at)).count() as u64
+        };
+        for groups in [50, 1_000] {
+            let (least, most) = requests_per_hour(groups, 3);
+            let groups = usize::try_from(groups).unwrap_or(0);
+            assert!(counted(Found::Silence, groups).abs_diff(least) * 20 <= least, "{groups}");
+            assert!(counted(Found::Events, groups).abs_diff(most) * 20 <= most, "{groups}");
+        }
+        assert_eq!(requests_per_hour(1, 3), (80, 360));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::plan::{Query, Subject, billed, of_metric};
 use crate::config::settings::Limits;
-use crate::model::catalogue::{DeployMetric, Metric, Target, Tier};
+use crate::model::catalogue::{DeployMetric, LogMetric, Metric, Target, Tier};
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::EndpointKind;
 
@@ -120,6 +120,17 @@ fn computed(subjects: &[Subject], pipelines: &[Pipeline], declared: usize) -> De
 pub fn of_deployments(pipelines: &[Pipeline]) -> Demands {
     let demand = |metric: &DeployMetric| Demand { billed: 0, series: metric.series(pipelines.len()) as u64 };
     DeployMetric::ALL.iter().map(|metric| (metric.name().to_owned(), (Tier::Warm, None, demand(metric)))).collect()
+}
+
+/// The series about so many log groups, of which so many are functions'; errors of one class each. None of them is asked of
+/// CloudWatch or given up.
+#[must_use]
+pub fn of_logs(groups: usize, functions: usize) -> Demands {
+    let demand = |metric: &LogMetric| {
+        let of_all = matches!(metric, LogMetric::Lines | LogMetric::Bytes | LogMetric::Errors);
+        Demand { billed: 0, series: if of_all { groups } else { functions } as u64 }
+    };
+    LogMetric::ALL.iter().map(|metric| (metric.name().to_owned(), (Tier::Hot, None, demand(metric)))).collect()
 }
 
 /// Adds the demand of another scope.
@@ -308,6 +319,8 @@ mod tests {
         let of_deployments = super::of_deployments(&[pipeline.clone(), pipeline]);
         assert_eq!(of_deployments.values().map(|(_, _, demand)| demand.series).sum::<u64>(), 2 * (8 * 3 + 2 + 4) + 9);
         assert!(of_deployments.values().all(|(_, shed, demand)| shed.is_none() && demand.billed == 0));
+        // Lines, bytes and errors of each group; cold starts and memory, used and given, of functions.
+        assert_eq!(super::of_logs(5, 2).values().map(|(_, _, demand)| demand.series).sum::<u64>(), 5 * 3 + 2 * 3);
     }
 
     #[test]
