@@ -18,6 +18,7 @@ mod estimate;
 mod health;
 mod iam_policy;
 mod import;
+mod logs;
 mod metrics;
 mod objects;
 mod once;
@@ -82,6 +83,8 @@ enum Command {
     Render(render::RenderArgs),
     /// Try who is paged.
     Page(page::PageArgs),
+    /// Read what pipelines log, joined across their stages.
+    Logs(logs::LogsArgs),
     /// Measure deployments: the five DORA metrics, and why each deployment counts as it does.
     Dora(dora::DoraArgs),
     /// Print every metric that is exported.
@@ -236,6 +239,7 @@ pub fn run(cli: &Cli) -> Outcome {
             Command::Import(args) => Box::pin(import::run(args, cli.verbose)).await,
             Command::Render(args) => Box::pin(render::run(args, cli.verbose)).await,
             Command::Page(args) => Box::pin(page::run(args, cli.verbose)).await,
+            Command::Logs(args) => Box::pin(logs::run(args, cli.verbose)).await,
             Command::Dora(args) => Box::pin(dora::run(args, cli.verbose)).await,
             Command::Metrics(args) => Ok(metrics::run(args)),
             Command::IamPolicy(args) => iam_policy::run(args),

@@ -1,10 +1,13 @@
 //! `ddsync discover`: what is found, and what is wrong with it.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::session::Session;
 use super::{DiscoverArgs, Outcome, print};
+use crate::client::aws::Aws;
 use crate::model::declared::Deployed;
 use crate::model::pipeline::{Finding, Pipeline, quoted};
 use crate::model::resource::{Resource, ResourceKind, Variant};
@@ -69,7 +72,11 @@ pub(super) struct Seen {
 
 /// Discovers every account and region; one that fails leaves the others alone.
 pub(super) async fn look(session: &Session) -> Seen {
-    let clients = session.aws().await;
+    look_through(session, &session.aws().await).await
+}
+
+/// As [`look`], with clients that are used for more than this.
+pub(super) async fn look_through(session: &Session, clients: &[Arc<Aws>]) -> Seen {
     let (declared, mut errors) = match deployed(session).await {
         Ok(declared) => (declared, Vec::new()),
         Err(error) => (Vec::new(), vec![error.to_string()]),

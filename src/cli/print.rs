@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -102,6 +103,9 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Whether whoever read standard output has gone away.
+static GONE: AtomicBool = AtomicBool::new(false);
+
 /// Why standard output is not whole.
 static LOST: OnceLock<String> = OnceLock::new();
 
@@ -117,12 +121,20 @@ pub fn raw(bytes: &[u8]) {
 }
 
 fn written(result: std::io::Result<()>) {
-    if let Err(error) = result
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        // The first reason is the one to tell.
-        let _known = LOST.set(error.to_string());
+    match result {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => GONE.store(true, Ordering::Relaxed),
+        Err(error) => {
+            // The first reason is the one to tell.
+            let _known = LOST.set(error.to_string());
+        }
     }
+}
+
+/// Whether nothing that is printed arrives anywhere any more: what prints for ever has an end.
+#[must_use]
+pub fn is_unheard() -> bool {
+    GONE.load(Ordering::Relaxed) || LOST.get().is_some()
 }
 
 /// Writes out what is left; why standard output is not whole, if it is not.
@@ -155,6 +167,14 @@ pub fn warning(text: impl Display) {
 /// One JSON value on standard output, indented.
 pub fn json(value: &impl serde::Serialize) {
     match serde_json::to_string_pretty(value) {
+        Ok(text) => line(escaped(&text)),
+        Err(problem) => error(&format!("cannot be written as JSON: {problem}")),
+    }
+}
+
+/// One JSON value on a line of standard output.
+pub fn json_line(value: &impl serde::Serialize) {
+    match serde_json::to_string(value) {
         Ok(text) => line(escaped(&text)),
         Err(problem) => error(&format!("cannot be written as JSON: {problem}")),
     }

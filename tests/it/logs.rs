@@ -29,6 +29,7 @@ use crate::scene::morning;
 
 mod following;
 mod moto;
+mod tail;
 mod trouble;
 
 const HOUR: i64 = 3_600_000;

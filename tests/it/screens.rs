@@ -22,6 +22,7 @@ async fn help() {
         "import",
         "render",
         "page",
+        "logs",
         "dora",
         "metrics",
         "iam-policy",

@@ -127,6 +127,13 @@ impl Reader {
         Self { position, chunk: CHUNK, ..Self::default() }
     }
 
+    /// From `from` on, in as few windows as its length allows.
+    #[must_use]
+    pub fn since(from: i64) -> Self {
+        let position = Position { until: from, open: minute_of(from), seen: Seen::default() };
+        Self { position, chunk: LONGEST_CHUNK, ..Self::default() }
+    }
+
     /// For the state: what is settled.
     #[must_use]
     pub fn position(&self) -> &Position {
@@ -190,6 +197,13 @@ impl Reader {
         for joined in known {
             self.count(joined, group, policy);
         }
+        done.into_iter().filter_map(|joined| self.item(joined, group, policy)).collect()
+    }
+
+    /// Hands out what waits for more, where nothing more will be read.
+    pub fn finish(&mut self, group: &Group, policy: &Policy) -> Vec<Item> {
+        let mut done = Vec::new();
+        self.assembler.flush_all(&mut done);
         done.into_iter().filter_map(|joined| self.item(joined, group, policy)).collect()
     }
 

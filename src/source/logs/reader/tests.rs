@@ -234,3 +234,24 @@ fn a_full_group_is_read_whole_once_a_minute_and_in_between_its_end() {
     assert!(depths.iter().filter(|depth| **depth <= 30).count() > 12, "{depths:?}");
     assert!(depths.iter().rev().take(12).any(|depth| *depth >= 120), "{depths:?}");
 }
+
+#[test]
+fn what_is_read_at_once_is_one_window_and_ends_with_what_waits() {
+    let policy = policy(Vec::new());
+    let now = START + 3 * 3_600 * SECOND;
+    let mut reader = Reader::since(START + 30 * SECOND);
+    let window = reader.window(now).clone();
+    // A stack trace may have begun before.
+    assert_eq!((window.from, window.to), (START - MINUTE, now));
+    let events = vec![
+        event("1", now - 3 * SECOND, now, "Traceback (most recent call last):"),
+        event("2", now - 3 * SECOND, now, "  File \"x\""),
+        event("3", now - 3 * SECOND, now, "KeyError: 'x'"),
+    ];
+    assert_eq!(reader.take(events, None, &group(), &policy), []);
+    reader.delivered();
+    assert!(reader.commit(&policy));
+    let items = reader.finish(&group(), &policy);
+    assert_eq!(items.iter().map(|item| (item.keys.len(), item.lines.len())).collect::<Vec<_>>(), [(3, 1)]);
+    assert_eq!(reader.finish(&group(), &policy), []);
+}
