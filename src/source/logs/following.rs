@@ -24,9 +24,9 @@ use crate::config::settings::Logs;
 use crate::model::log::Line;
 use crate::model::series::Series;
 
-/// Lines and pages after which what was collected is delivered: about one body of Datadog's.
+/// Lines and pages after which what was collected is delivered: one body of Datadog's, or a second of the usual budget.
 const MOST_LINES: usize = 1_000;
-const MOST_PAGES: usize = 6;
+const MOST_PAGES: usize = 3;
 
 /// Datadog keeps no line that is older, in milliseconds: 18 hours, less what it takes to read and to send it.
 /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
@@ -56,6 +56,8 @@ pub struct Following {
 struct Followed {
     group: Group,
     reader: Reader,
+    /// What the last look found.
+    found: Option<Found>,
 }
 
 /// What was collected, and is to be delivered.
@@ -120,11 +122,11 @@ impl Following {
         let mut before = std::mem::take(&mut self.groups);
         for group in groups {
             let name = group.name.clone();
-            let reader = match before.remove(&name) {
-                Some(followed) => followed.reader,
-                None => Reader::new(self.positions.remove(&name), now),
+            let followed = match before.remove(&name) {
+                Some(followed) => Followed { group, ..followed },
+                None => Followed { group, reader: Reader::new(self.positions.remove(&name), now), found: None },
             };
-            self.groups.insert(name, Followed { group, reader });
+            self.groups.insert(name, followed);
         }
         let left = before.into_iter().map(|(name, followed)| (name, followed.reader.position().clone()));
         self.positions.extend(left);
@@ -157,14 +159,20 @@ impl Following {
             }
             let found = self.look(aws, &name, at, &mut collected).await;
             self.schedule.looked(&name, at, found);
+            if let Some(followed) = self.groups.get_mut(&name) {
+                followed.found = Some(found);
+            }
         }
         collected
     }
 
     /// One page of one group.
     async fn look(&mut self, aws: &Aws, name: &str, at: i64, collected: &mut Collected) -> Found {
-        let Some(Followed { group, reader }) = self.groups.get_mut(name) else { return Found::Missing };
-        if let Some((from, to)) = reader.give_up_before(at - MAX_AGE) {
+        let Some(Followed { group, reader, found }) = self.groups.get_mut(name) else { return Found::Missing };
+        if let Some((from, to)) = reader.give_up_before(at - MAX_AGE)
+            // Whoever may not read it has been told.
+            && *found != Some(Found::Denied)
+        {
             collected.remarks.push(Remark::Lost { group: name.to_owned(), from, to });
         }
         let window = reader.window(at);
@@ -175,7 +183,10 @@ impl Following {
                 // A token that has grown old is refused: the window is begun anew.
                 reader.abort();
                 let found = match error.class {
-                    Class::NotFound => return Found::Missing,
+                    Class::NotFound => {
+                        reader.nothing_before(at - self.policy.reread);
+                        return Found::Missing;
+                    }
                     Class::AccessDenied | Class::Refused => Found::Denied,
                     _ => Found::Silence,
                 };
@@ -271,10 +282,11 @@ impl Following {
         !collected.items.is_empty()
     }
 
-    /// The oldest instant up to which a group has been read, Unix milliseconds.
+    /// The oldest instant up to which a group has been read that can be, Unix milliseconds.
     #[must_use]
     pub fn until(&self) -> Option<i64> {
-        self.groups.values().map(|followed| followed.reader.position().until).min()
+        let readable = |it: &&Followed| !matches!(it.found, Some(Found::Missing | Found::Denied));
+        self.groups.values().filter(readable).map(|followed| followed.reader.position().until).min()
     }
 
     /// For the state: what is settled.

@@ -155,6 +155,15 @@ impl Reader {
         Some(lost)
     }
 
+    /// Where there is no group, nothing was written: it is read from `at` on once there is one.
+    pub fn nothing_before(&mut self, at: i64) {
+        let Position { until, open, seen } = &mut self.position;
+        if *until < at {
+            (*until, *open) = (at, minute_of(at));
+            seen.forget_before(*open);
+        }
+    }
+
     /// What to ask for now: the next page of what has been begun, or from the open minutes on.
     pub fn window(&mut self, now: i64) -> &Window {
         let Self { position, counted, chunk, deep_at, deep_pages, .. } = self;

@@ -206,6 +206,20 @@ fn what_nobody_takes_any_more_is_given_up_and_named() {
 }
 
 #[test]
+fn a_group_that_comes_about_later_is_read_from_then_on_and_has_lost_nothing() {
+    let mut follower = Follower::new(START);
+    let (hour, day) = (60 * MINUTE, 24 * 60 * MINUTE);
+    for at in (START..=START + day).step_by(usize::try_from(hour).unwrap()) {
+        assert_eq!(follower.reader.give_up_before(at - 18 * hour), None);
+        follower.reader.nothing_before(at - 2 * MINUTE);
+    }
+    let now = START + day + MINUTE;
+    let server = Server { events: vec![event("a", START + day, START + day, "INFO: first")], page: 9 };
+    follower.look(&server, now, &policy(Vec::new()), None);
+    assert_eq!(follower.sent, ["a"]);
+}
+
+#[test]
 fn a_group_that_is_far_behind_is_read_in_steps_that_grow_while_little_is_found() {
     let server = Server { events: Vec::new(), page: 9 };
     let mut follower = Follower::new(START);
