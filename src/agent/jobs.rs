@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 mod deploys;
@@ -68,6 +68,8 @@ pub struct Jobs {
     /// Names of which points were accepted.
     sent: Mutex<BTreeSet<Arc<str>>>,
     health: Option<Arc<Health>>,
+    /// How long a run reads logs.
+    log_run: TimeDelta,
 }
 
 /// What the jobs of one account and region share.
@@ -157,7 +159,13 @@ impl Jobs {
             totals: Mutex::default(),
             sent: Mutex::default(),
             health,
+            log_run: logs::RUN,
         }
+    }
+
+    /// Lets a run read logs until no group is due, however long that takes, up to an hour.
+    pub fn read_logs_whole(&mut self) {
+        self.log_run = TimeDelta::hours(1);
     }
 
     /// Moves the jobs to another clock, from the next run on: a measurement does not wait for minutes to pass.

@@ -12,7 +12,8 @@ const NAMED: usize = 2;
 
 pub(super) async fn run(args: &OnceArgs, verbose: u8) -> Outcome {
     let session = Session::open(&args.config.config, verbose)?;
-    let jobs = Box::pin(session.jobs(None)).await?;
+    let mut jobs = Box::pin(session.jobs(None)).await?;
+    jobs.read_logs_whole();
     let spinner = print::spinner("reading");
     if args.only.contains(&Only::Dora) && session.settings.github.is_none() {
         return Err(CommandError::NoRepository);

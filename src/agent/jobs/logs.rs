@@ -11,8 +11,8 @@ use crate::source::logs::group::groups;
 use crate::state::Key;
 use crate::telemetry::Name;
 
-/// A run ends after so long, so that what was discovered meanwhile is followed, and a stop is not held up.
-const RUN: TimeDelta = TimeDelta::seconds(50);
+/// A run of the daemon begins no page after so long: it is over before the next is due, and holds up no stop.
+pub(super) const RUN: TimeDelta = TimeDelta::seconds(7);
 /// Where nothing is new, how far each group has been read is saved so often, so that a restart does not read hours again.
 const SAVE_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Remarks of one run that are told one by one.
@@ -53,7 +53,7 @@ impl Jobs {
         let Some(followed) = held.as_mut() else { return Ok(Summary::default()) };
         followed.following.follow(groups(&inventory), self.clock.now().timestamp_millis());
         let mut done = Done::default();
-        let result = self.read_until(self.clock.now() + RUN, scope, &key, followed, &mut done).await;
+        let result = self.read_until(self.clock.now() + self.log_run, scope, &key, followed, &mut done).await;
         followed.tell(done.complaints);
         *lock(&scope.log_groups) = followed.following.len() as u64;
         lock(&self.totals).read_logs(done.pages as u64);
