@@ -97,8 +97,8 @@ pub(crate) fn read() -> Result<()> {
         let now = events.last().map_or(START, |event| event.at + 1);
         let (before, began) = (machine::cpu()?, Instant::now());
         reader.window(now);
-        let items = reader.take(events, None, &group, &policy);
-        let lines: Vec<Line> = items.iter().flat_map(|item| item.lines.iter().cloned()).collect();
+        let mut items = reader.take(events, None, &group, &policy);
+        let lines: Vec<Line> = items.iter_mut().flat_map(|item| std::mem::take(&mut item.lines)).collect();
         let sent = bodies(&lines, &[])?;
         if sent.is_empty() {
             return Err("nothing was encoded".into());
