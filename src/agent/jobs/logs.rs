@@ -84,7 +84,7 @@ impl Jobs {
                 lock(&self.totals).error(&error.to_string());
                 return Err(of_aws(&error));
             }
-            if collected.pages == 0 || self.clock.now() >= end {
+            if collected.looks == 0 || self.clock.now() >= end {
                 return Ok(());
             }
         }

@@ -24,9 +24,10 @@ use crate::config::settings::Logs;
 use crate::model::log::Line;
 use crate::model::series::Series;
 
-/// Lines and pages after which what was collected is delivered: one body of Datadog's, or a second of the usual budget.
+/// Lines and looks after which what was collected is delivered: one body of Datadog's, or a second of the usual budget.
+/// Looks at groups that do not exist take as long as others.
 const MOST_LINES: usize = 1_000;
-const MOST_PAGES: usize = 3;
+const MOST_LOOKS: usize = 3;
 
 /// Datadog keeps no line that is older, in milliseconds: 18 hours, less what it takes to read and to send it.
 /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
@@ -69,6 +70,8 @@ pub struct Collected {
     items: Vec<(String, Item, Range<usize>)>,
     /// Groups of which a page was read.
     groups: BTreeSet<String>,
+    /// Groups that were asked; none when nobody was due.
+    pub looks: usize,
     /// Pages that were read.
     pub pages: usize,
     /// Lines that are not sent, by why.
@@ -146,17 +149,18 @@ impl Following {
         self.groups.is_empty()
     }
 
-    /// Reads pages of the groups whose turn it is until there is a body's worth of lines, or nobody is due. `now` tells
-    /// the time in Unix milliseconds.
+    /// Looks at the groups whose turn it is, a page each, until there is a body's worth of lines, a second or so has passed,
+    /// or nobody is due. `now` tells the time in Unix milliseconds.
     pub async fn collect(&mut self, aws: &Aws, now: impl Fn() -> i64) -> Collected {
         let mut collected = Collected { sent_before: self.sent.clone(), ..Collected::default() };
-        while collected.pages < MOST_PAGES && collected.lines.len() < MOST_LINES && collected.failed.is_none() {
+        while collected.looks < MOST_LOOKS && collected.lines.len() < MOST_LINES && collected.failed.is_none() {
             let at = now();
             let Some(name) = self.schedule.next(at).map(str::to_owned) else { break };
             // A window is committed before the next of its group is begun.
             if collected.is_over(&name, &self.groups) {
                 break;
             }
+            collected.looks += 1;
             let found = self.look(aws, &name, at, &mut collected).await;
             self.schedule.looked(&name, at, found);
             if let Some(followed) = self.groups.get_mut(&name) {

@@ -15,7 +15,7 @@ const EVENTS: usize = 500;
 /// What is not text as it was written comes out otherwise: `put_logs.py` writes so many of them into each group.
 const NASTY: usize = 7;
 
-fn group(name: &str) -> Group {
+pub(super) fn group(name: &str) -> Group {
     let tags: Arc<[String]> = ["pipeline:wire", "stage:split", "team:docs"].map(str::to_owned).into();
     let resource = Resource {
         arn: format!("arn:aws:logs:us-west-2:123456789012:log-group:{name}"),

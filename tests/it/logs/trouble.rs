@@ -1,6 +1,7 @@
 //! What goes wrong with logs costs only itself, and says what to change.
 
 use ddsync::sim::Logs;
+use ddsync::source::logs::following::{Checkpoint, Following};
 
 use super::*;
 use crate::scene::{NO_LOGS, Scene};
@@ -39,6 +40,24 @@ async fn a_group_that_is_deleted_or_denied_costs_only_itself() {
         denied.stderr
     );
     assert_eq!(groups(&scene.sim.logs()).len(), without);
+}
+
+/// Most endpoints that nobody has invoked have no group.
+#[tokio::test]
+async fn many_groups_that_do_not_exist_do_not_hold_up_what_others_say() {
+    let sim = Sim::start(Options { clock: SimClock::scaled(morning(), 60.0), ..Options::default() }).await;
+    let sim = sim.expect("the pretend company starts");
+    let settings = settings(&sim.config_yaml("unused"), sim.environment());
+    let clock = Clock::parse(&sim.clock().to_env()).expect("a clock");
+    let aws = client(&sim.aws_url(), &format!("ASIASIM0{PRODUCTION}"), &settings, clock).await;
+    let mut following = Following::new(&settings.logs, Checkpoint::default()).expect("patterns");
+    let now = || clock.now().timestamp_millis();
+    let names = (0..400).map(|number| format!("/aws/lambda/nobody-{number}"));
+    following.follow(names.map(|name| super::moto::group(&name)).collect(), now());
+    let collected = following.collect(&aws, now).await;
+    assert!((1..=3).contains(&collected.looks), "{} looks in one go", collected.looks);
+    assert!(collected.pages == 0 && collected.failed.is_none() && collected.remarks.is_empty());
+    sim.stop().await;
 }
 
 #[tokio::test]
