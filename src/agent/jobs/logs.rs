@@ -1,6 +1,6 @@
 //! The logs job: pages of log groups as lines to Datadog, counts of them as series, and a checkpoint behind both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,13 +17,15 @@ pub(super) const RUN: TimeDelta = TimeDelta::seconds(7);
 const SAVE_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Remarks of one run that are told one by one.
 const TOLD: usize = 5;
+/// What goes on is told again after so long: a group that may not be read is met again every few minutes.
+const TELL_AGAIN: TimeDelta = TimeDelta::hours(1);
 
 /// What following the logs of an account and region knows between runs.
 pub(super) struct Followed {
     following: Following,
     saved_at: DateTime<Utc>,
-    /// What the last run complained of.
-    told: BTreeSet<String>,
+    /// What was told, and when.
+    told: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// What one run has done.
@@ -48,13 +50,13 @@ impl Jobs {
                 retriable: false,
                 fatal: true,
             })?;
-            *held = Some(Followed { following, saved_at: self.clock.now(), told: BTreeSet::new() });
+            *held = Some(Followed { following, saved_at: self.clock.now(), told: BTreeMap::new() });
         }
         let Some(followed) = held.as_mut() else { return Ok(Summary::default()) };
         followed.following.follow(groups(&inventory), self.clock.now().timestamp_millis());
         let mut done = Done::default();
         let result = self.read_until(self.clock.now() + self.log_run, scope, &key, followed, &mut done).await;
-        followed.tell(done.complaints);
+        tell(&news(&mut followed.told, done.complaints, self.clock.now()));
         *lock(&scope.log_groups) = followed.following.len() as u64;
         lock(&self.totals).read_logs(done.pages as u64);
         result?;
@@ -146,17 +148,20 @@ impl Jobs {
     }
 }
 
-impl Followed {
-    /// Warns of what the last run did not complain of.
-    fn tell(&mut self, complaints: BTreeSet<String>) {
-        let new: Vec<&String> = complaints.difference(&self.told).collect();
-        for complaint in new.iter().take(TOLD) {
-            tracing::warn!("{complaint}");
-        }
-        if new.len() > TOLD {
-            tracing::warn!("the same is true of {} groups more", new.len() - TOLD);
-        }
-        self.told = complaints;
+/// What has not been told lately.
+fn news(told: &mut BTreeMap<String, DateTime<Utc>>, complaints: BTreeSet<String>, now: DateTime<Utc>) -> Vec<String> {
+    told.retain(|_, at| now - *at < TELL_AGAIN);
+    let new: Vec<String> = complaints.into_iter().filter(|complaint| !told.contains_key(complaint)).collect();
+    told.extend(new.iter().map(|complaint| (complaint.clone(), now)));
+    new
+}
+
+fn tell(news: &[String]) {
+    for complaint in news.iter().take(TOLD) {
+        tracing::warn!("{complaint}");
+    }
+    if news.len() > TOLD {
+        tracing::warn!("the same is true of {} groups more", news.len() - TOLD);
     }
 }
 
@@ -181,4 +186,23 @@ fn remark(remark: &Remark) -> String {
 #[expect(clippy::cast_precision_loss, reason = "a span of milliseconds is far below 2^52")]
 fn seconds(milliseconds: i64) -> f64 {
     milliseconds.max(0) as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_is_told_once_an_hour_whatever_is_met_in_between() {
+        let mut told = BTreeMap::new();
+        let start = DateTime::UNIX_EPOCH;
+        let mut told_at = |minutes: i64, words: &[&str]| {
+            let complaints = words.iter().map(|&word| word.to_owned()).collect();
+            news(&mut told, complaints, start + TimeDelta::minutes(minutes))
+        };
+        assert_eq!(told_at(0, &["a", "b"]), ["a", "b"]);
+        assert_eq!(told_at(1, &[]), [""; 0]);
+        assert_eq!(told_at(5, &["a", "c"]), ["c"]);
+        assert_eq!(told_at(60, &["a", "c"]), ["a"]);
+    }
 }
