@@ -82,8 +82,6 @@ async fn compare(prefix: &str, groups: usize, events_of_group: usize) -> usize {
     let put: Put = serde_json::from_slice(&python::agrees("put_logs.py", put)).expect("JSON");
     let settings = settings("regions: [us-west-2]\nlogs: {requests_per_second: 1000}", []);
     let aws = client(&MOTO.url(), "AKIAEXAMPLE", &settings, Clock::Real).await;
-    let names: Vec<&String> = put.groups.keys().collect();
-    assert_eq!(aws.log_groups(prefix).await.expect("groups").iter().collect::<Vec<_>>(), names);
     let mut most = 0;
     for (group, wanted) in &put.groups {
         let (found, pages) = events(&aws, group, put.from, put.to).await;
@@ -108,7 +106,6 @@ async fn what_was_put_in_with_boto3_is_what_our_client_reads() {
     let aws = client(&MOTO.url(), "AKIAEXAMPLE", &settings, Clock::Real).await;
     let error = aws.filter_events("/wire/nobody", 0, 1, None).await.expect_err("there is no such group");
     assert_eq!(error.class, Class::NotFound, "{error}");
-    assert!(aws.log_groups("/wire/nobody").await.expect("no groups").is_empty());
 }
 
 /// The pretend company with a recorder in front of its Datadog.
@@ -133,6 +130,16 @@ impl Place {
     /// A client in the account of production.
     async fn aws(&self) -> Aws {
         client(&self.sim.aws_url(), &format!("ASIASIM0{PRODUCTION}"), &self.settings, self.clock).await
+    }
+
+    /// The groups of production into which something is written in an hour.
+    fn groups(&self, hour: i64) -> Vec<String> {
+        let all = self.sim.world().resources().into_iter().filter(|resource| resource.account == PRODUCTION);
+        let names = all.flat_map(|resource| {
+            ["/aws/sagemaker/Endpoints/", "/aws/lambda/"].map(|folder| format!("{folder}{}", resource.name))
+        });
+        let talks = |group: &String| !self.sim.world().log_events(PRODUCTION, group, hour, hour + HOUR).is_empty();
+        names.filter(talks).collect()
     }
 
     /// Every line of a group of an hour that is long enough ago for all of it to have come.
@@ -179,7 +186,7 @@ async fn what_the_company_says_reaches_datadog_as_it_is_and_its_errors_are_its_f
     let aws = place.aws().await;
     let redaction = Redaction::new(&Rules::default()).expect("our own rules");
     let hour = (morning().timestamp() - 3 * 3_600).div_euclid(60) * 60_000;
-    let groups = aws.log_groups("/aws/").await.expect("groups");
+    let groups = place.groups(hour);
     assert!(groups.len() > 8, "{groups:?}");
     let mut lines: Vec<Line> = Vec::new();
     let mut errors = 0;

@@ -17,8 +17,6 @@ pub enum Api {
     GetMetricData,
     /// The unit of one metric, which `GetMetricData` does not tell.
     GetMetricStatistics,
-    /// Which log groups there are.
-    DescribeLogGroups,
     /// What was written into one log group.
     FilterLogEvents,
     /// Credentials of another account.
@@ -36,7 +34,6 @@ impl Api {
         Self::DescribeEndpointConfig,
         Self::GetMetricData,
         Self::GetMetricStatistics,
-        Self::DescribeLogGroups,
         Self::FilterLogEvents,
         Self::AssumeRole,
         Self::GetCallerIdentity,
@@ -52,7 +49,6 @@ impl Api {
             Self::DescribeEndpointConfig => "sagemaker:DescribeEndpointConfig",
             Self::GetMetricData => "cloudwatch:GetMetricData",
             Self::GetMetricStatistics => "cloudwatch:GetMetricStatistics",
-            Self::DescribeLogGroups => "logs:DescribeLogGroups",
             Self::FilterLogEvents => "logs:FilterLogEvents",
             Self::AssumeRole => "sts:AssumeRole",
             Self::GetCallerIdentity => "sts:GetCallerIdentity",
@@ -78,7 +74,6 @@ impl Api {
             | Self::ListEndpoints
             | Self::GetMetricData
             | Self::GetMetricStatistics
-            | Self::DescribeLogGroups
             | Self::AssumeRole
             | Self::GetCallerIdentity => "*",
         }

@@ -85,7 +85,7 @@ impl AwsError {
     pub fn without_scope(&self) -> String {
         let action = self.api.action();
         let advice = match self.class {
-            Class::Throttled if matches!(self.api, Api::FilterLogEvents | Api::DescribeLogGroups) => {
+            Class::Throttled if self.api == Api::FilterLogEvents => {
                 "throttled; lower `logs.requests_per_second`, others in the account read logs too".to_owned()
             }
             Class::Throttled => "throttled; lower `metrics.concurrency` or `limits.requests_per_second`".to_owned(),

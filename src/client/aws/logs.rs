@@ -1,13 +1,10 @@
-//! CloudWatch Logs: which groups there are, and what was written into one.
+//! CloudWatch Logs: what was written into a group.
 
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
-use super::{Api, Aws, AwsError, Class, Pages};
+use super::{Api, Aws, AwsError, Class};
 use crate::model::log::Event;
 
-/// Groups on one page, the most that are allowed.
-/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
-const GROUPS: i32 = 50;
 /// Events on one page, the most that are allowed; 1 MB of them ends a page too.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
 pub const MAX_EVENTS: i32 = 10_000;
@@ -67,34 +64,6 @@ impl Aws {
         }
         let events = events.ok_or_else(|| strange("an event has no id or no time"))?;
         Ok(EventPage { events, next })
-    }
-
-    /// The names of the log groups that start with `prefix`, all when it is empty, sorted.
-    ///
-    /// # Errors
-    /// When a page could not be had.
-    pub async fn log_groups(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
-        let prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
-        let mut names = Vec::new();
-        let mut pages = Pages::default();
-        loop {
-            let page = self
-                .call(Api::DescribeLogGroups, 0, || {
-                    self.logs
-                        .describe_log_groups()
-                        .set_log_group_name_prefix(prefix.clone())
-                        .limit(GROUPS)
-                        .set_next_token(pages.token())
-                        .send()
-                })
-                .await?;
-            names.extend(page.log_groups.unwrap_or_default().into_iter().filter_map(|group| group.log_group_name));
-            if !pages.go_on(self, Api::DescribeLogGroups, page.next_token)? {
-                names.sort_unstable();
-                names.dedup();
-                return Ok(names);
-            }
-        }
     }
 }
 

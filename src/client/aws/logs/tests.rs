@@ -124,21 +124,3 @@ async fn what_aws_does_not_answer_is_an_error() {
         assert!(error.to_string().contains(words), "{error}");
     }
 }
-
-#[tokio::test]
-async fn groups_are_listed_to_the_end() {
-    let group = |name: &str| json!({"logGroupName": name});
-    let pages = vec![
-        (200, json!({"logGroups": [group("/aws/lambda/b")], "nextToken": "2"})),
-        (200, json!({"logGroups": [], "nextToken": "3"})),
-        (200, json!({"logGroups": [group("/aws/lambda/a"), group("/aws/lambda/b")]})),
-    ];
-    let (aws, asked) = answered(pages).await;
-    assert_eq!(aws.log_groups("/aws/lambda/").await.unwrap(), ["/aws/lambda/a", "/aws/lambda/b"]);
-    let inputs: Vec<Value> = asked.lock().unwrap().iter().map(|(_, input)| input.clone()).collect();
-    assert_eq!(inputs[0], json!({"logGroupNamePrefix": "/aws/lambda/", "limit": 50}));
-    assert_eq!(inputs[2]["nextToken"], json!("3"));
-    let (aws, asked) = answered(vec![(200, json!({"logGroups": []}))]).await;
-    assert!(aws.log_groups("").await.unwrap().is_empty());
-    assert_eq!(asked.lock().unwrap()[0].1, json!({"limit": 50}));
-}
