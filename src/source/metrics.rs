@@ -16,6 +16,7 @@ pub mod derive;
 pub mod memory;
 mod minutes;
 pub mod plan;
+pub mod rise;
 pub mod stall;
 pub mod units;
 pub mod window;
@@ -28,6 +29,7 @@ use ask::ask;
 use decode::Decoder;
 use derive::{Derived, Observed};
 use memory::{Memory, SeriesKey};
+use rise::Rise;
 use stall::Run;
 use units::Units;
 use window::{MINUTE, Next, Rules};
@@ -127,6 +129,8 @@ pub struct Collected {
     pub series: Vec<Series>,
     /// Whose they are, in the same order.
     keys: Vec<(SeriesKey, bool)>,
+    /// Minutes in which more failed than in the one before, among the new and changed points.
+    pub rises: Vec<Rise>,
     /// The windows that were read, committed and lost.
     pub next: Next,
     /// `collected` and `unchanged`; the rest is decided by delivery.
@@ -238,6 +242,7 @@ pub async fn collect(
     let mut collected = Collected {
         series: Vec::new(),
         keys: Vec::new(),
+        rises: Vec::new(),
         next,
         fate: Fate::default(),
         origin: Origin::default(),
@@ -359,6 +364,7 @@ mod tests {
         Collected {
             series: Vec::new(),
             keys: Vec::new(),
+            rises: Vec::new(),
             next: Next { read: fresh, fresh, lost: Some(Window { start: 600, end: 6000 }) },
             fate: Fate::default(),
             origin: Origin::default(),

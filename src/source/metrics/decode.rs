@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::derive::Input;
 use super::memory::SeriesKey;
 use super::plan::{Query, Subject};
+use super::rise::{Rise, counts_failures};
 use super::units::Units;
 use super::window::{MINUTE, Next};
 use super::{Collected, Poll, Recent};
@@ -61,6 +62,8 @@ impl<'a> Decoder<'a> {
         };
         let mut given = answer.points.iter().peekable();
         let mut series: Option<Series> = None;
+        let counts_failures = counts_failures(metric, column);
+        let mut last: Option<f64> = None;
         for minute in self.next.read.iter().take_while(|minute| *minute < subject.until) {
             while given.next_if(|(at, _)| *at < minute).is_some() {}
             let read = given.next_if(|(at, _)| *at == minute).map(|(_, value)| value * factor);
@@ -73,8 +76,12 @@ impl<'a> Decoder<'a> {
                     collected.origin.filled += 1;
                     0.0
                 }
-                None => continue,
+                None => {
+                    last = None;
+                    continue;
+                }
             };
+            let before = last.replace(value);
             collected.fate.collected += 1;
             if let Some(input) = input {
                 let variant = subject.variant.as_deref().unwrap_or_default();
@@ -88,6 +95,10 @@ impl<'a> Decoder<'a> {
                 collected.origin.repaired += 1;
             } else if read.is_some() && minute < self.next.fresh.start && !self.restarted {
                 collected.origin.late += 1;
+            }
+            if counts_failures {
+                let before = before.or_else(|| sent?.value(minute - MINUTE));
+                collected.rises.extend(Rise::of(subject, column, minute, value, before));
             }
             let tags = self.tags_at(query.subject, minute);
             match &mut series {

@@ -24,13 +24,19 @@ impl Sent {
     /// Whether exactly this value has been delivered.
     #[must_use]
     pub fn holds(&self, minute: i64, value: f64) -> bool {
-        self.0.get(minute).is_some_and(|known| known.to_bits() == value.to_bits())
+        self.value(minute).is_some_and(|known| known.to_bits() == value.to_bits())
+    }
+
+    /// What has been delivered for that minute.
+    #[must_use]
+    pub fn value(&self, minute: i64) -> Option<f64> {
+        self.0.get(minute)
     }
 
     /// Whether any value has been delivered for that minute.
     #[must_use]
     pub fn knows(&self, minute: i64) -> bool {
-        self.0.get(minute).is_some()
+        self.value(minute).is_some()
     }
 }
 
