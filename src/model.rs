@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod declared;
 pub mod dora;
+pub mod failure;
 pub mod log;
 pub mod pipeline;
 pub mod resource;

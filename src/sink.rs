@@ -6,6 +6,7 @@ use crate::telemetry::{self, Sample};
 
 pub mod dogstatsd;
 pub mod dora;
+pub mod events;
 pub mod logs;
 pub mod metadata;
 pub mod series;

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 mod deploys;
 mod discovery;
 mod endpoint_signals;
+mod failures;
 mod local_agent;
 mod logs;
 mod metrics;
@@ -33,6 +34,7 @@ use crate::model::series::{Fate, Series};
 use crate::sink::series::{Delivery, Outcome, deliver};
 use crate::source::discover::{self, Inventory};
 use crate::source::metrics::budget::{self, Demands, Fit};
+use crate::source::metrics::rise::Rise;
 use crate::source::metrics::units::Units;
 use crate::source::metrics::{Checkpoint, Recent};
 use crate::state::{Key, StateError, Store};
@@ -93,6 +95,8 @@ struct ScopeJobs {
     logs: AsyncMutex<Option<logs::Followed>>,
     /// Log groups that are followed.
     log_groups: Mutex<u64>,
+    /// Failures that polls have seen rise, for the logs job.
+    rises: Mutex<Vec<Rise>>,
 }
 
 /// What became of batches that were sent one after the other.
@@ -388,6 +392,7 @@ impl ScopeJobs {
             statuses: AsyncMutex::default(),
             logs: AsyncMutex::default(),
             log_groups: Mutex::default(),
+            rises: Mutex::default(),
         }
     }
 

@@ -85,10 +85,11 @@ pub(super) fn numbers(totals: &Totals) {
     for (name, value) in rows {
         print::line(format_args!("{name:<10} {value}"));
     }
-    let Lines { groups, accepted, left_out, lost, .. } = totals.logs;
+    let Lines { groups, accepted, left_out, lost, events, .. } = totals.logs;
     if groups > 0 {
         let logs = format!("{accepted} lines of {groups} log groups, {left_out} left out, {lost} lost");
-        print::line(format_args!("{:<10} {logs}", "logs"));
+        let failures = if events > 0 { format!(", {events} events about failures") } else { String::new() };
+        print::line(format_args!("{:<10} {logs}{failures}", "logs"));
     }
     let Deployments { looks, new, unattributed, sent, marked } = totals.deployments;
     if looks > 0 {

@@ -221,6 +221,14 @@ impl Schedules {
     }
 }
 
+/// The address at which people look at a site of Datadog's.
+#[must_use]
+pub fn app(site: &str) -> String {
+    // Sites with a name before the domain are their own address: us3.datadoghq.com.
+    // <https://docs.datadoghq.com/getting_started/site/>
+    if site.split('.').count() > 2 { format!("https://{site}") } else { format!("https://app.{site}") }
+}
+
 /// Where series go.
 #[derive(Debug, Clone)]
 pub struct Datadog {

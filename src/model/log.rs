@@ -40,6 +40,30 @@ pub struct Line {
     pub origin: Arc<Origin>,
 }
 
+/// Where structured loggers put a stack trace.
+const TRACES: [&str; 8] = ["exc_info", "exception", "stack_trace", "stack", "traceback", "exc", "error", "err"];
+
+impl Line {
+    /// The asynchronous inference that it is about.
+    #[must_use]
+    pub fn inference_id(&self) -> Option<&str> {
+        self.attributes.get("inference_id")?.as_str()
+    }
+
+    /// The request that it is about.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.attributes.get("request_id")?.as_str()
+    }
+
+    /// The stack trace that a structured logger has put beside the message.
+    #[must_use]
+    pub fn trace(&self) -> Option<&str> {
+        let mut traces = TRACES.iter().filter_map(|name| self.attributes.get(*name)?.as_str());
+        traces.find(|trace| !self.message.contains(trace.trim()))
+    }
+}
+
 /// Where the lines of a group come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {

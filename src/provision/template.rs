@@ -22,7 +22,7 @@ mod text;
 mod variables;
 
 pub(super) use block::Blocks;
-pub(super) use context::{app, context, furnish, pipeline_value, route_value, stage_value, vars_value};
+pub(super) use context::{context, furnish, pipeline_value, route_value, stage_value, vars_value};
 pub(super) use expand::{Compiled, Last};
 pub use header::{Header, Scope};
 pub use load::{Source, Templates, folder_of, is_key};

@@ -9,13 +9,15 @@
 //! ```
 //!
 //! [`counts`] counts what was read, before anything is left out. A [`reader`] goes through one group with all of this, and
-//! a [`schedule`] says which group is next; [`following`] reads all groups of an account with them.
+//! a [`schedule`] says which group is next; [`following`] reads all groups of an account with them. Where a metric says that
+//! requests failed, [`failures`] says which.
 
 pub mod ansi;
 pub mod assemble;
 pub mod choose;
 pub mod classify;
 pub mod counts;
+pub mod failures;
 pub mod following;
 pub mod group;
 pub mod ids;

@@ -27,6 +27,7 @@ use crate::python;
 use crate::recorder::Recorder;
 use crate::scene::morning;
 
+mod failures;
 mod following;
 mod moto;
 mod tail;

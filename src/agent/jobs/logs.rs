@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::failures::Failing;
 use super::{Failure, Jobs, ScopeJobs, Summary, count, lock, of_aws};
 use crate::sink::logs::{self, Outcome};
 use crate::source::logs::following::{Checkpoint, Collected, Following, Remark};
@@ -22,7 +23,8 @@ const TELL_AGAIN: TimeDelta = TimeDelta::hours(1);
 
 /// What following the logs of an account and region knows between runs.
 pub(super) struct Followed {
-    following: Following,
+    pub(super) following: Following,
+    pub(super) failing: Failing,
     saved_at: DateTime<Utc>,
     /// What was told, and when.
     told: BTreeMap<String, DateTime<Utc>>,
@@ -50,15 +52,18 @@ impl Jobs {
                 retriable: false,
                 fatal: true,
             })?;
-            *held = Some(Followed { following, saved_at: self.clock.now(), told: BTreeMap::new() });
+            let (failing, told) = (Failing::default(), BTreeMap::new());
+            *held = Some(Followed { following, failing, saved_at: self.clock.now(), told });
         }
         let Some(followed) = held.as_mut() else { return Ok(Summary::default()) };
         followed.following.follow(groups(&inventory), self.clock.now().timestamp_millis());
+        let end = self.clock.now() + self.log_run;
+        self.tell_failures(scope, &key, followed).await?;
         let mut done = Done::default();
-        let result = self.read_until(self.clock.now() + self.log_run, scope, &key, followed, &mut done).await;
+        let result = self.read_until(end, scope, &key, followed, &mut done).await;
         tell(&news(&mut followed.told, done.complaints, self.clock.now()));
         *lock(&scope.log_groups) = followed.following.len() as u64;
-        lock(&self.totals).read_logs(done.pages as u64);
+        lock(&self.totals).read_logs(done.pages);
         result?;
         let watermark = followed.following.until().and_then(DateTime::from_timestamp_millis);
         let note = format!("{} groups, {} pages, {} lines", followed.following.len(), done.pages, done.accepted);

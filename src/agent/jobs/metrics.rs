@@ -87,6 +87,9 @@ impl Jobs {
             let message = delivery.last_error.unwrap_or_else(|| "datadog did not take every point".to_owned());
             return Err(Failure { message, tag: "datadog", retriable: true, fatal: false });
         }
+        if self.settings.logs.collect {
+            lock(&scope.rises).extend_from_slice(&collected.rises);
+        }
         let after = collected.checkpoint();
         if after != before {
             self.save(&key, &after).await?;

@@ -132,6 +132,9 @@ pub struct Lines {
     pub left_out: u64,
     /// Lines that Datadog never takes: refused, or too old.
     pub lost: u64,
+    /// Events about requests that failed.
+    #[serde(default)]
+    pub events: u64,
 }
 
 /// What a month costs at the present rate.
@@ -149,8 +152,14 @@ pub struct Month {
 
 impl Totals {
     /// Adds pages that were read of log groups.
-    pub fn read_logs(&mut self, pages: u64) {
-        self.logs.pages += pages;
+    pub fn read_logs(&mut self, pages: usize) {
+        self.logs.pages += pages as u64;
+    }
+
+    /// Adds an event about requests that failed.
+    pub fn told_failures(&mut self) {
+        self.logs.events += 1;
+        *self.requests.entry("datadog:events".to_owned()).or_default() += 1;
     }
 
     /// Adds a delivery of lines, and those that were not for it.

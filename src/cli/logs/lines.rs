@@ -48,11 +48,11 @@ pub(super) struct Shown<'a> {
 
 impl Entry {
     pub(super) fn inference(&self) -> Option<&str> {
-        self.line.attributes.get("inference_id")?.as_str()
+        self.line.inference_id()
     }
 
     pub(super) fn request(&self) -> Option<&str> {
-        self.line.attributes.get("request_id")?.as_str()
+        self.line.request_id()
     }
 
     pub(super) fn shown(&self) -> Shown<'_> {

@@ -16,8 +16,6 @@ const ID: usize = 13;
 const LONGEST: usize = 16 * 1024;
 /// Before the further lines of one that has several, so that none of them looks like one of its own.
 const INDENT: &str = "      ";
-/// Where structured loggers put a stack trace.
-const TRACES: [&str; 8] = ["exc_info", "exception", "stack_trace", "stack", "traceback", "exc", "error", "err"];
 
 /// Widths that are the same in every line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +61,7 @@ fn shown(line: &str) -> String {
 
 /// The message, with the stack trace that a structured logger has put elsewhere.
 fn said(line: &Line) -> String {
-    let traces = TRACES.iter().filter_map(|name| line.attributes.get(*name)?.as_str());
-    let trace = traces.filter(|_| line.status.is_error()).find(|trace| !line.message.contains(trace.trim()));
-    match trace {
+    match line.trace().filter(|_| line.status.is_error()) {
         Some(trace) => cut(&format!("{}\n{}", line.message, trace.trim_end()), LONGEST),
         None => cut(&line.message, LONGEST),
     }

@@ -1,7 +1,7 @@
 //! Where a person looks at an object.
 
+use crate::config::settings::app;
 use crate::provision::object::Kind;
-use crate::provision::template::app;
 
 /// The address of an object in the web interface of `site`.
 #[must_use]

@@ -7,12 +7,12 @@ use minijinja::value::Value as Context;
 use minijinja::{Error, ErrorKind};
 use serde_json::json;
 
-use crate::config::settings::Settings;
+use crate::config::settings::{Settings, app};
 use crate::provision::desired::merge::{Merged, MergedStage};
 use crate::provision::desired::subjects::About;
 use crate::provision::desired::{Identity, Kind, Subject};
 use crate::provision::object::reference;
-use crate::provision::template::{Scope, Templates, app, context};
+use crate::provision::template::{Scope, Templates, context};
 
 /// The dashboard that `link_dashboard` leads to: a pipeline's own, else that of everything.
 const PIPELINE_DASHBOARD: &str = "pipeline";

@@ -54,13 +54,6 @@ pub(in crate::provision) fn furnish(engine: &mut Environment<'_>, settings: &Set
     engine.add_function("link_logs", link_logs);
 }
 
-/// Where people look at Datadog.
-pub(in crate::provision) fn app(site: &str) -> String {
-    // Sites with a name before the domain are their own address: us3.datadoghq.com.
-    // <https://docs.datadoghq.com/getting_started/site/>
-    if site.split('.').count() > 2 { format!("https://{site}") } else { format!("https://app.{site}") }
-}
-
 /// `value` for the engine.
 pub(in crate::provision) fn context(value: &Value) -> Context {
     Context::from(Serde(value))

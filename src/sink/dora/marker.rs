@@ -11,6 +11,7 @@ use crate::model::catalogue::RESULTS;
 use crate::model::dora::{Action, Judged, Outcome};
 use crate::model::tag::{normalize_value, tag};
 use crate::sink::dora::body::times;
+use crate::sink::events::{MAX_TITLE, SOURCE, link};
 
 /// What finds all of them.
 pub(super) const QUERY: &str = "ddsync_event:deploy";
@@ -18,12 +19,6 @@ pub(super) const QUERY: &str = "ddsync_event:deploy";
 /// Datadog takes an event for 18 hours; some minutes less, since it has to arrive.
 /// <https://docs.datadoghq.com/api/latest/events/#post-an-event>
 pub(super) const MAX_AGE: i64 = 18 * 3_600 - 600;
-
-/// Datadog's own word for events of programs that it does not know.
-const SOURCE: &str = "my_apps";
-
-/// Longest title, in characters.
-const MAX_TITLE: usize = 100;
 
 /// How a deployment ended, as the tag `result` says it; `None` for what changes nothing and what has not ended.
 pub(super) fn result(judged: &Judged<'_>) -> Option<&'static str> {
@@ -88,13 +83,6 @@ fn text(judged: &Judged<'_>) -> String {
         lines.push(format!("{commit}{}", from.unwrap_or_default()));
     }
     format!("%%% \n{}\n %%%", lines.join("\n\n"))
-}
-
-/// A link in markdown, or its words alone when the address is none, or could be more than one.
-fn link(words: &str, url: &str) -> String {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#&=%+".contains(c);
-    let is_address = url.starts_with("https://") || url.starts_with("http://");
-    if is_address && url.chars().all(legal) { format!("[{words}]({url})") } else { words.to_owned() }
 }
 
 /// The tag that only the event of this deployment has, and of this end: a re-run may end otherwise. A digest: in a tag, two

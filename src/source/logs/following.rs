@@ -40,6 +40,9 @@ pub struct Checkpoint {
     groups: BTreeMap<String, Position>,
     /// What pipelines have sent today.
     sent: Account,
+    /// Stages of whose failures nothing is told before an instant, Unix milliseconds.
+    #[serde(default)]
+    quiet: BTreeMap<String, i64>,
 }
 
 /// The groups of one account in one region, and how far each has been read.
@@ -51,6 +54,7 @@ pub struct Following {
     /// Of groups that are not followed yet, or not any more.
     positions: BTreeMap<String, Position>,
     sent: Account,
+    quiet: BTreeMap<String, i64>,
 }
 
 #[derive(Debug)]
@@ -115,8 +119,8 @@ impl Following {
     pub fn new(settings: &Logs, checkpoint: Checkpoint) -> Result<Self, BadPattern> {
         let reread = i64::try_from(settings.reread.as_millis()).unwrap_or(i64::MAX);
         let policy = Policy { rules: Rules::of(settings), redaction: Redaction::new(&settings.redact)?, reread };
-        let Checkpoint { groups: positions, sent } = checkpoint;
-        Ok(Self { policy, schedule: Schedule::default(), groups: BTreeMap::new(), positions, sent })
+        let Checkpoint { groups: positions, sent, quiet } = checkpoint;
+        Ok(Self { policy, schedule: Schedule::default(), groups: BTreeMap::new(), positions, sent, quiet })
     }
 
     /// Follows these groups from now on (Unix milliseconds). What is not among them is remembered for as long as it could
@@ -135,6 +139,35 @@ impl Following {
         self.positions.extend(left);
         self.positions.retain(|_, position| position.until > now - MAX_AGE);
         self.schedule.follow(self.groups.keys().map(String::as_str));
+        self.quiet.retain(|_, until| *until > now);
+    }
+
+    /// A group that is followed.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.get(name).map(|followed| &followed.group)
+    }
+
+    /// How its lines are treated.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Looks at a group before all others.
+    pub fn hurry(&mut self, name: &str) {
+        self.schedule.hurry(name);
+    }
+
+    /// Whether failures of the stage that a group belongs to may be told at an instant, Unix milliseconds.
+    #[must_use]
+    pub fn may_tell(&self, group: &Group, now: i64) -> bool {
+        self.quiet.get(&group.stage_key()).is_none_or(|until| now >= *until)
+    }
+
+    /// Tells nothing of failures of that stage before `until`, Unix milliseconds.
+    pub fn be_quiet(&mut self, group: &Group, until: i64) {
+        self.quiet.insert(group.stage_key(), until);
     }
 
     /// How many groups are followed.
@@ -297,7 +330,8 @@ impl Following {
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         let followed = self.groups.iter().map(|(name, it)| (name.clone(), it.reader.position().clone()));
-        Checkpoint { groups: self.positions.clone().into_iter().chain(followed).collect(), sent: self.sent.clone() }
+        let groups = self.positions.clone().into_iter().chain(followed).collect();
+        Checkpoint { groups, sent: self.sent.clone(), quiet: self.quiet.clone() }
     }
 }
 

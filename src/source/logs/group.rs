@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::model::catalogue::Target;
 use crate::model::log::Origin;
 use crate::model::resource::ResourceKind;
 use crate::model::tag::tag;
@@ -32,6 +33,15 @@ pub struct Group {
     pub owner: Arc<Tracked>,
 }
 
+impl Group {
+    /// What tells its stage from others of the account: pipeline, environment, stage.
+    #[must_use]
+    pub fn stage_key(&self) -> String {
+        let environment = self.origin.tags.iter().find_map(|tag| tag.strip_prefix("environment:"));
+        [&self.pipeline, environment.unwrap_or_default(), &self.stage].join("/")
+    }
+}
+
 /// The groups of endpoints and functions, and those that carry the pipeline's tag themselves, in the order of their names.
 /// Also those of what is gone as long as its last minutes are read.
 #[must_use]
@@ -47,6 +57,16 @@ pub fn groups(inventory: &Inventory) -> Vec<Group> {
         }
     }
     found.into_values().collect()
+}
+
+/// The group of what a metric is asked of; `None` for what writes none.
+#[must_use]
+pub fn name_of(target: Target, name: &str) -> Option<String> {
+    match target {
+        Target::Endpoint | Target::Variant => Some(format!("{ENDPOINTS}{name}")),
+        Target::Function => Some(format!("{FUNCTIONS}{name}")),
+        Target::Stream | Target::TextractOperation => None,
+    }
 }
 
 /// How many there are, and how many of them are functions'.

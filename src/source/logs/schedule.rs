@@ -85,6 +85,13 @@ impl Schedule {
         }
     }
 
+    /// It is due before all that were looked at.
+    pub fn hurry(&mut self, name: &str) {
+        if let Some(turn) = self.0.get_mut(name) {
+            *turn = (i64::MIN, 0);
+        }
+    }
+
     /// It is due again: what was found could not be used.
     pub fn again(&mut self, name: &str) {
         if let Some((_, pause)) = self.0.get_mut(name) {
@@ -185,5 +192,7 @@ mod tests {
         assert_eq!((schedule.next(44_999), schedule.next(45_000)), (None, Some("b")));
         schedule.again("c");
         assert_eq!(schedule.next(44_999), Some("c"));
+        schedule.hurry("b");
+        assert_eq!(schedule.next(44_999), Some("b"));
     }
 }

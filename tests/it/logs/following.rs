@@ -12,7 +12,7 @@ use crate::process::{Place, wait_for};
 use crate::scene::{NO_LOGS, Scene};
 
 const MINUTE: i64 = 60_000;
-const DEVELOPMENT: &str = "111122223333";
+pub(super) const DEVELOPMENT: &str = "111122223333";
 
 fn event(event: LogEvent) -> Event {
     let LogEvent { id, stream, at, ingested_at, text } = event;

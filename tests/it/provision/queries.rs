@@ -35,6 +35,7 @@ const NEVER: &str = "status:rollingback";
 
 /// What our events about deployments are found by, on a dashboard with these variables.
 const DEPLOYS: &str = "ddsync_event:deploy pipeline:$pipeline.value environment:$environment.value";
+const FAILURES: &str = "ddsync_event:failures pipeline:$pipeline.value environment:$environment.value";
 
 /// What lines of a pipeline are found by, likewise.
 const LINES: &str = "$pipeline $environment $stage";
@@ -188,7 +189,7 @@ fn shows_something(definition: &Value, about: &Subject, all: &[(Kind, Mark, Valu
             of_kind(Kind::Monitor).any(|(.., monitor)| has_all(monitor))
         }
         Some("note") => definition["content"].as_str().is_some_and(|text| text.len() > 100),
-        Some("event_stream") => definition["query"] == DEPLOYS,
+        Some("event_stream") => [DEPLOYS, FAILURES].contains(&definition["query"].as_str().unwrap_or_default()),
         _ => definition["requests"].as_array().is_some_and(|requests| !requests.is_empty()),
     }
 }
