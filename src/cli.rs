@@ -116,7 +116,7 @@ struct DemoArgs {
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(5..=600))]
     minutes: u32,
     /// Another number is another company.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 35)]
     seed: u64,
     /// Keep the pretend company running and print how to reach it, until Ctrl-C.
     #[arg(long, conflicts_with_all = ["json", "minutes"])]

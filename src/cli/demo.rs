@@ -19,9 +19,11 @@ use crate::sim::{Clock, Company, Options, Sim};
 
 mod deployments;
 mod objects;
+mod requests;
 
 use deployments::Followed;
 use objects::Applied;
+use requests::Way;
 
 /// Simulated seconds a real second.
 const RATE: f64 = 120.0;
@@ -67,11 +69,12 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
     if !args.json {
         tell(&totals, &sim);
     }
+    let request = requests::follow(&program, &sim, origin, args.json).await?;
     let provision = objects::apply(&program, &sim, args.json).await?;
     let deployments = deployments::follow(&program, &sim, args.json).await?;
-    let shortfalls = shortfalls(&totals, &provision, &deployments);
+    let shortfalls = shortfalls(&totals, &request, &provision, &deployments);
     if args.json {
-        print::json(&Shown { totals, provision, deployment: deployments });
+        print::json(&Shown { totals, request, provision, deployment: deployments });
     } else {
         print::line("");
         print::note(
@@ -87,7 +90,7 @@ pub(super) async fn run(args: &DemoArgs) -> Outcome {
 
 /// What the demo promises and did not keep. Nothing goes wrong in the pretend company that the daemon does not mend, so
 /// each is a defect of this program.
-fn shortfalls(totals: &Totals, provision: &Applied, deployments: &Followed) -> Vec<String> {
+fn shortfalls(totals: &Totals, request: &Way, provision: &Applied, deployments: &Followed) -> Vec<String> {
     let points = &totals.points;
     let errors: u64 = totals.errors.values().sum();
     let most = totals.errors.iter().max_by_key(|(_, times)| **times).map_or("", |(message, _)| message.as_str());
@@ -99,6 +102,10 @@ fn shortfalls(totals: &Totals, provision: &Applied, deployments: &Followed) -> V
         (points.accepted == 0, "Datadog accepted no point".to_owned()),
         (points.pending > 0, format!("{} points were still pending at the end", points.pending)),
         (errors > 0, format!("jobs met {errors} errors, most often: {most}")),
+        (
+            !request.id.is_empty() && request.failed_in.is_none(),
+            format!("nobody can see where request {} failed", request.id),
+        ),
         (provision.created == 0, "nothing was provisioned".to_owned()),
         (provision.drift != 1, format!("{} objects were found changed by hand, and one was", provision.drift)),
         (provision.left > 0, format!("{} changes were left after the last apply", provision.left)),
@@ -107,7 +114,10 @@ fn shortfalls(totals: &Totals, provision: &Applied, deployments: &Followed) -> V
             !deployments.marked,
             "a deployment was not marked as a failure, and a monitor had alerted after it".to_owned(),
         ),
-        (deployments.recovered_seconds.is_none(), "a rollback put nothing right".to_owned()),
+        (
+            deployments.recovered_seconds.is_none() && deployments.rollback_failed.is_none(),
+            "a rollback put nothing right".to_owned(),
+        ),
     ];
     checks.into_iter().filter(|(failed, _)| *failed).map(|(_, words)| words).collect()
 }
@@ -130,6 +140,7 @@ fn configuration(sim: &Sim, state: &std::path::Path) -> String {
 struct Shown {
     #[serde(flatten)]
     totals: Totals,
+    request: Way,
     provision: Applied,
     deployment: Followed,
 }
@@ -273,10 +284,17 @@ mod tests {
         let points = Fate { collected: 3, accepted: 2, unchanged: 1, ..Fate::default() };
         let good = Totals { points: points.clone(), ..Totals::default() };
         let applied = Applied { created: 1, drift: 1, ..Applied::default() };
-        let followed = Followed { sent: true, marked: true, recovered_seconds: Some(60) };
-        let shortfalls = |totals: &Totals, applied: &Applied| shortfalls(totals, applied, &followed);
+        let followed = Followed { sent: true, marked: true, recovered_seconds: Some(60), rollback_failed: None };
+        let way = Way { id: "a".to_owned(), failed_in: Some("reader".to_owned()), ..Way::default() };
+        let shortfalls = |totals: &Totals, applied: &Applied| shortfalls(totals, &way, applied, &followed);
         assert_eq!(shortfalls(&good, &applied), [""; 0]);
-        assert_eq!(super::shortfalls(&good, &applied, &Followed::default()).len(), 3);
+        assert_eq!(super::shortfalls(&good, &way, &applied, &Followed::default()).len(), 3);
+        let worse =
+            Followed { recovered_seconds: None, rollback_failed: Some("it alerts".to_owned()), ..Followed::default() };
+        assert_eq!(super::shortfalls(&good, &way, &applied, &worse).len(), 2, "the story goes otherwise");
+        let lost = Way { id: "a".to_owned(), ..Way::default() };
+        assert_eq!(super::shortfalls(&good, &lost, &applied, &followed), ["nobody can see where request a failed"]);
+        assert_eq!(super::shortfalls(&good, &Way::default(), &applied, &followed), [""; 0], "none failed");
         let wrong = |points: Fate| shortfalls(&Totals { points, ..Totals::default() }, &applied);
         assert_eq!(
             wrong(Fate { collected: 4, pending: 1, ..points.clone() }),

@@ -1,4 +1,4 @@
-//! The third part of the demo: a deployment arrives, a monitor speaks against it, and its rollback puts it right.
+//! The fourth part of the demo: a deployment arrives, a monitor speaks against it, and its rollback puts it right.
 
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub(super) struct Followed {
     pub(super) marked: bool,
     /// Seconds from its end to that of the rollback.
     pub(super) recovered_seconds: Option<i64>,
+    /// What spoke against the rollback itself: something may go wrong on any morning.
+    pub(super) rollback_failed: Option<String>,
 }
 
 /// What `ddsync dora explain --json` prints, the part that is needed here.
@@ -49,6 +51,15 @@ struct Recovery {
 struct Life {
     sent: Option<Value>,
     marked: Option<i64>,
+}
+
+impl Explained {
+    /// What spoke against it. On a slow machine the morning goes on meanwhile, and may bring alerts of its own.
+    fn because(&self) -> String {
+        let stage = GROUP.trim_start_matches("stage:");
+        let words: Vec<&str> = self.evidence.iter().filter_map(|evidence| evidence["words"].as_str()).collect();
+        print::printable(words.iter().find(|words| words.contains(stage)).or(words.first()).unwrap_or(&""))
+    }
 }
 
 /// Deploys, alerts, rolls back, and prints the report. The company's monitors have to be there.
@@ -80,19 +91,21 @@ pub(super) async fn follow(program: &Program<'_>, sim: &Sim, quiet: bool) -> Res
     alert(sim)?;
     let alerted = look(program, &bad).await?;
     seen.marked = alerted.failure && alerted.life.marked.is_some();
-    // On a slow machine the morning goes on meanwhile, and may bring alerts of its own.
-    let stage = GROUP.trim_start_matches("stage:");
-    let words: Vec<&str> = alerted.evidence.iter().filter_map(|evidence| evidence["words"].as_str()).collect();
-    let because = words.iter().find(|words| words.contains(stage)).or(words.first()).unwrap_or(&"");
-    say("marked", &format!("as a failure: {}", print::printable(because)));
+    say("marked", &format!("as a failure: {}", alerted.because()));
 
-    dispatch(sim, &before.commit, Cause::Rollback)?;
+    let rollback = dispatch(sim, &before.commit, Cause::Rollback)?;
     pass(sim, TimeDelta::minutes(MINUTES + 1)).await;
     let over = look(program, &bad).await?;
     seen.recovered_seconds = over.recovery.map(|recovery| recovery.seconds);
+    let to = short(&before);
     if let Some(seconds) = seen.recovered_seconds {
         let after = humantime::format_duration(Duration::from_secs(u64::try_from(seconds / 60 * 60).unwrap_or(0)));
-        say("put right", &format!("by the rollback to {}, {after} after it ended", short(&before)));
+        say("put right", &format!("by the rollback to {to}, {after} after it ended"));
+    } else {
+        let itself = explain(program, &rollback).await?;
+        seen.rollback_failed = itself.failure.then(|| itself.because());
+        let because = seen.rollback_failed.as_deref().unwrap_or("nobody knows why");
+        say("still bad", &format!("after the rollback to {to}: {because}"));
     }
     if !quiet {
         let report = program.text(&["dora", "report", "--pipeline", PIPELINE, "--environment", ENVIRONMENT]).await?;
@@ -140,6 +153,10 @@ async fn pass(sim: &Sim, time: TimeDelta) {
 /// Looks at GitHub and at Datadog's alerts once, and tells what is known of a deployment then.
 async fn look(program: &Program<'_>, deploy: &Deploy) -> Result<Explained, CommandError> {
     program.text(&["once", "--only", "dora"]).await?;
+    explain(program, deploy).await
+}
+
+async fn explain(program: &Program<'_>, deploy: &Deploy) -> Result<Explained, CommandError> {
     program.json(&["dora", "explain", &deploy.id.to_string(), "--json"]).await
 }
 

@@ -1,4 +1,4 @@
-//! The second half of the demo: dashboards and monitors are planned, applied, changed by hand, and put right.
+//! The third part of the demo: dashboards and monitors are planned, applied, changed by hand, and put right.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
