@@ -11,8 +11,8 @@ use super::{Api, Aws, AwsError, Pages};
 pub const MAX_QUERIES: usize = 500;
 /// Points in one answer, all pages together.
 pub const MAX_POINTS: usize = 100_800;
-/// Seconds that one point stands for.
-pub const PERIOD: i64 = 60;
+/// Seconds that a point of the finest resolution stands for.
+const MINUTE: i64 = 60;
 
 /// One statistic of one metric of one target.
 #[derive(Debug, Clone, Copy)]
@@ -34,21 +34,27 @@ pub struct Query<'a> {
 pub struct Answer {
     /// Whether that is all: a result marked partial or failed comes with HTTP 200.
     pub complete: bool,
-    /// (Unix seconds of the minute's start, value), ascending, each minute once.
+    /// (Unix seconds of the period's start, value), ascending, each period once.
     pub points: Vec<(i64, f64)>,
 }
 
 impl Aws {
-    /// Points of one-minute periods with `start <= minute < end`, in the order of `queries`; both are Unix seconds on
-    /// a full minute. Pages are fetched and merged.
+    /// Points of periods with `start <= period < end`, in the order of `queries`. `period` is in seconds, a multiple of
+    /// 60; `start` and `end` are Unix seconds on a full period. Pages are fetched and merged.
     ///
     /// # Errors
     /// When a page could not be had. What came before it is dropped: the caller asks again.
-    pub async fn metric_data(&self, queries: &[Query<'_>], start: i64, end: i64) -> Result<Vec<Answer>, AwsError> {
-        let points = queries.len() * usize::try_from((end - start) / PERIOD).unwrap_or(0);
+    pub async fn metric_data(
+        &self,
+        queries: &[Query<'_>],
+        period: i64,
+        start: i64,
+        end: i64,
+    ) -> Result<Vec<Answer>, AwsError> {
+        let points = queries.len() * usize::try_from((end - start) / period.max(MINUTE)).unwrap_or(0);
         let points = u32::try_from(points).unwrap_or(u32::MAX);
         // Made for each attempt: kept for a retry that hardly ever comes, it would be most of what a poll holds.
-        let wire = || queries.iter().enumerate().map(|(index, query)| encode(index, query)).collect();
+        let wire = || queries.iter().enumerate().map(|(index, query)| encode(index, query, period)).collect();
         let mut merged = Merged::new(queries.len());
         let mut pages = Pages::default();
         loop {
@@ -95,13 +101,14 @@ impl Aws {
     }
 }
 
-fn encode(index: usize, query: &Query<'_>) -> MetricDataQuery {
+fn encode(index: usize, query: &Query<'_>, period: i64) -> MetricDataQuery {
     let metric = Metric::builder()
         .namespace(query.namespace)
         .metric_name(query.metric)
         .set_dimensions(Some(dimensions(query)))
         .build();
-    let stat = MetricStat::builder().metric(metric).period(60).stat(query.statistic).build();
+    let period = i32::try_from(period).unwrap_or(i32::MAX);
+    let stat = MetricStat::builder().metric(metric).period(period).stat(query.statistic).build();
     MetricDataQuery::builder().id(format!("q{index}")).metric_stat(stat).build()
 }
 

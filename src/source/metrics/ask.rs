@@ -36,7 +36,7 @@ pub(super) async fn ask(
         let pairs = queries[range.clone()].iter().zip(&names);
         let wire: Vec<Wire<'_>> = pairs.map(|(query, name)| wire(poll.catalogue, subjects, *query, name)).collect();
         let wire = wire.as_slice();
-        let part = |part: Range<usize>| poll.aws.metric_data(&wire[part], read.start, read.end);
+        let part = |part: Range<usize>| poll.aws.metric_data(&wire[part], MINUTE, read.start, read.end);
         let answered = halving(wire.len(), part, |error: &AwsError| error.class == Class::Refused).await;
         let moved = |part: Range<usize>| range.start + part.start..range.start + part.end;
         answered.into_iter().map(|(part, answers)| (moved(part), answers)).collect::<Vec<_>>()
