@@ -11,6 +11,7 @@ mod summary;
 mod table;
 
 pub(super) use summary::Summary;
+pub(super) use table::BY_LOG_GROUP;
 use table::{BY_FUNCTION, BY_OPERATION, BY_STREAM, HOST, OF_ASYNC, OF_REAL_TIME, OF_SERVERLESS};
 
 /// One metric of one kind of resource.
@@ -61,6 +62,8 @@ pub(super) enum Shape {
     Success,
     /// Age in seconds of what is not yet delivered.
     Freshness,
+    /// What is written into a log group: its events say how much.
+    Written,
 }
 
 /// The part of the work that fails where all is well.
@@ -197,6 +200,7 @@ impl Minute {
             Shape::AtOnce => Some(Summary::new(2.0, (done / 6.0).ceil().max(busy), 0.0)),
             Shape::Success => Some(Summary::of_ones(busy.max(1.0), 1.0)),
             Shape::Freshness => Some(Summary::new(1.0, (60.0 * noise).round(), 0.0)),
+            Shape::Written => None,
         }
     }
 }

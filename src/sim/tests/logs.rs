@@ -69,6 +69,44 @@ async fn pages_of_any_size_hold_the_same_events() {
     sim.stop().await;
 }
 
+/// One metric of a group of a day, by hour.
+async fn hours(sim: &Sim, metric: &str, day: i64) -> Vec<(i64, f64)> {
+    let client = aws_sdk_cloudwatch::Client::new(&role(sim, company::DEVELOPMENT, aws::EXTERNAL_ID).await);
+    let group = Dimension::builder().name("LogGroupName").value(GROUP).build();
+    let metric = Metric::builder().namespace("AWS/Logs").metric_name(metric).dimensions(group).build();
+    let stat = MetricStat::builder().metric(metric).period(3_600).stat("Sum").build();
+    let answer = client
+        .get_metric_data()
+        .metric_data_queries(MetricDataQuery::builder().id("q").metric_stat(stat).build())
+        .start_time(Moment::from_secs(day))
+        .end_time(Moment::from_secs(day + 86_400))
+        .scan_by(aws_sdk_cloudwatch::types::ScanBy::TimestampAscending)
+        .send()
+        .await
+        .unwrap();
+    let result = &answer.metric_data_results()[0];
+    result.timestamps().iter().map(Moment::secs).zip(result.values().iter().copied()).collect()
+}
+
+#[tokio::test]
+async fn cloudwatch_counts_the_events_of_every_hour_and_their_bytes() {
+    let sim = at_second(2 * 86_400, 10_000).await;
+    let day = MINUTE - MINUTE % 86_400 + 86_400;
+    let (events, _) = read(&sim, GROUP, day * 1_000, day * 1_000 + 24 * HOUR - 1).await;
+    let mut wanted: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
+    for event in &events {
+        let (bytes, count) = wanted.entry(event.at.div_euclid(HOUR) * 3_600).or_default();
+        #[expect(clippy::cast_precision_loss, reason = "a line is not as long")]
+        let length = event.text.len() as f64;
+        (*bytes, *count) = (*bytes + length, *count + 1.0);
+    }
+    assert_eq!(wanted.len(), 24);
+    let by = |of: fn((f64, f64)) -> f64| wanted.iter().map(|(hour, both)| (*hour, of(*both))).collect::<Vec<_>>();
+    assert_eq!(hours(&sim, "IncomingBytes", day).await, by(|(bytes, _)| bytes));
+    assert_eq!(hours(&sim, "IncomingLogEvents", day).await, by(|(_, count)| count));
+    sim.stop().await;
+}
+
 #[tokio::test]
 async fn a_long_time_is_searched_a_day_a_page() {
     let sim = at_second(3_600, 10_000).await;

@@ -27,6 +27,11 @@ impl Summary {
         Self { count, sum: ones, min: if ones < count { 0.0 } else { 1.0 }, max: if ones > 0.0 { 1.0 } else { 0.0 } }
     }
 
+    /// What one sample says.
+    pub(in crate::sim) fn of_one(value: f64) -> Self {
+        Self { count: 1.0, sum: value, min: value, max: value }
+    }
+
     /// Two spans of time as one.
     pub(in crate::sim) fn with(self, other: Self) -> Self {
         Self {

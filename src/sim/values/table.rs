@@ -34,6 +34,10 @@ const fn textract(name: &'static str, unit: &'static str, shape: Shape) -> Metri
     Metric { namespace: "AWS/Textract", ..queue(name, unit, shape) }
 }
 
+const fn logs(name: &'static str, unit: &'static str) -> Metric {
+    Metric { namespace: "AWS/Logs", ..queue(name, unit, Shape::Written) }
+}
+
 /// Asynchronous endpoints. They publish no `Invocations`.
 pub(super) const OF_ASYNC: &[Metric] = &[
     queue("ApproximateBacklogSize", "Count", Shape::Backlog),
@@ -119,3 +123,7 @@ pub(super) const BY_OPERATION: &[Metric] = &[
     textract("UserErrorCount", "Count", Shape::Mishap),
     textract("ResponseTime", "Milliseconds", Shape::Time(1_750.0)),
 ];
+
+/// Log groups.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html>
+pub(in crate::sim) const BY_LOG_GROUP: &[Metric] = &[logs("IncomingBytes", "Bytes"), logs("IncomingLogEvents", "None")];

@@ -19,6 +19,11 @@ pub(in crate::sim) const RETENTION: i64 = 30;
 /// One event in this many comes late.
 const LATE: f64 = 0.01;
 
+/// Seconds of the longest time of which every event is counted; of a longer one, the events of one minute in so many stand
+/// for those of all: to make those of a week takes a minute. What is written seldom is told less well by that.
+const COUNTED: i64 = 60 * 60;
+const SAMPLED: i64 = 30;
+
 /// One event of a log group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEvent {
@@ -42,6 +47,14 @@ pub(in crate::sim) struct LogGroup {
     way: Vec<Arc<Resource>>,
     /// The endpoint that a function calls.
     calls: Option<String>,
+}
+
+/// What is written into a log group in some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::sim) struct Written {
+    pub(in crate::sim) events: u64,
+    /// Of their texts.
+    pub(in crate::sim) bytes: u64,
 }
 
 /// A request, as the stage that works on it sees it.
@@ -156,6 +169,21 @@ impl World {
         // What is said at the same time stays in its order.
         said.sort_by_key(|said| said.at);
         said.into_iter().zip(0_i64..).map(|(said, number)| self.event(resource, minute, said, number)).collect()
+    }
+
+    /// What has come of the minutes in `from..to` (Unix seconds) at `seen`: nothing, or what is counted or sampled.
+    pub(in crate::sim) fn written(&self, group: &LogGroup, from: i64, to: i64, seen: DateTime<Utc>) -> Option<Written> {
+        let every = if to - from > COUNTED { SAMPLED } else { 1 };
+        let mut written = Written::default();
+        for step in 0..(to - from).div_euclid(60 * every) {
+            for event in self.minute_of_logs(group, from + step * 60 * every) {
+                if event.ingested_at <= seen.timestamp_millis() {
+                    written.events += every.unsigned_abs();
+                    written.bytes += event.text.len() as u64 * every.unsigned_abs();
+                }
+            }
+        }
+        (written.events > 0).then_some(written)
     }
 
     fn event(&self, resource: &Resource, minute: i64, said: Said, number: i64) -> LogEvent {

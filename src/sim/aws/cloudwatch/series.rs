@@ -10,8 +10,8 @@ use super::super::{
     wire::{list, text},
 };
 use crate::sim::{
-    values::{self, Metric, Summary},
-    world::Resource,
+    values::{self, BY_LOG_GROUP, Metric, Summary},
+    world::{Resource, logs::LogGroup},
 };
 
 /// A span of time cut into periods, as seen at one moment.
@@ -49,23 +49,36 @@ impl Window {
     }
 }
 
-/// A metric with the resource it belongs to.
+/// A metric with what it belongs to.
 pub(super) struct Found {
-    resource: Arc<Resource>,
+    of: Of,
     pub(super) metric: &'static Metric,
+}
+
+/// What has metrics.
+enum Of {
+    Resource(Arc<Resource>),
+    LogGroup(LogGroup),
 }
 
 impl Found {
     /// What is shown of the period that starts at `start`.
     pub(super) fn period(&self, call: &Call<'_>, window: Window, start: i64) -> Option<Summary> {
         let seen = DateTime::from_timestamp_millis(window.seen)?;
-        let minutes = (start..start + window.period).step_by(60);
-        minutes
-            .filter_map(|minute| {
-                let world = &call.shared.world;
-                world.shown(&self.resource, self.metric, minute, seen)
-            })
-            .reduce(Summary::with)
+        let world = &call.shared.world;
+        match &self.of {
+            Of::Resource(resource) => {
+                let minutes = (start..start + window.period).step_by(60);
+                minutes.filter_map(|minute| world.shown(resource, self.metric, minute, seen)).reduce(Summary::with)
+            }
+            Of::LogGroup(group) => {
+                let written = world.written(group, start, start + window.period, seen)?;
+                let sum = if self.metric.name == "IncomingBytes" { written.bytes } else { written.events };
+                #[expect(clippy::cast_precision_loss, reason = "what a company writes is far below 2^52")]
+                let sum = sum as f64;
+                Some(Summary::of_one(sum))
+            }
+        }
     }
 
     /// The points of one statistic, ascending.
@@ -81,15 +94,21 @@ impl Found {
 /// The metric with exactly these dimensions.
 pub(super) fn find(call: &Call<'_>, metric: &Value) -> Option<Found> {
     let dimensions: Vec<_> = list(metric, "Dimensions").iter().map(|d| (text(d, "Name"), text(d, "Value"))).collect();
+    let (namespace, wanted) = (text(metric, "Namespace"), text(metric, "MetricName"));
+    let is_wanted = |m: &&Metric| m.namespace == namespace && m.name == wanted;
+    if let [("LogGroupName", group)] = dimensions[..] {
+        let metric = BY_LOG_GROUP.iter().find(is_wanted)?;
+        let group = call.shared.world.log_group(&call.account, group, call.now).filter(|_| call.here())?;
+        return Some(Found { of: Of::LogGroup(group), metric });
+    }
     let (key, name) = dimensions.iter().find_map(|(key, name)| {
         let keys = ["EndpointName", "FunctionName", "DeliveryStreamName", "Operation"];
         Some((keys.into_iter().find(|k| k == key)?, *name))
     })?;
     let account = if call.here() { call.account.as_str() } else { "" };
     let resource = call.shared.world.by_dimension(account, key, name)?;
-    let (namespace, wanted) = (text(metric, "Namespace"), text(metric, "MetricName"));
-    let metric = values::metrics_of(&resource.kind).find(|m| m.namespace == namespace && m.name == wanted)?;
+    let metric = values::metrics_of(&resource.kind).find(is_wanted)?;
     let exact = values::dimensions(&resource, metric);
     let same = exact.len() == dimensions.len() && exact.iter().all(|(k, v)| dimensions.contains(&(*k, v.as_str())));
-    same.then_some(Found { resource, metric })
+    same.then_some(Found { of: Of::Resource(resource), metric })
 }

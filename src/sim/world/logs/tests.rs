@@ -153,3 +153,25 @@ fn who_does_nothing_says_nothing() {
         assert_eq!(events(&world, company::PRODUCTION, group), [], "{group}");
     }
 }
+
+#[test]
+fn a_day_is_sampled_and_comes_near_to_what_is_written() {
+    let world = world();
+    let (day, seen) = (START - START % 86_400, DateTime::from_timestamp(START + 2 * 86_400, 0).unwrap());
+    for (account, name) in [
+        (company::DEVELOPMENT, "/aws/lambda/lease-trigger"),
+        (company::DEVELOPMENT, "/aws/sagemaker/Endpoints/lease-page-split"),
+        (company::PRODUCTION, "/aws/sagemaker/Endpoints/InvoiceTotals-Lookup"),
+        (company::PRODUCTION, "/aws/sagemaker/Endpoints/InvoiceTotals-Reader"),
+        (company::PRODUCTION, "/aws/sagemaker/Endpoints/lease-clause-tagger"),
+    ] {
+        let group = world.log_group(account, name, seen).unwrap();
+        let said = world.log_events(account, name, day * 1_000, (day + 86_400) * 1_000);
+        let bytes: u64 = said.iter().map(|event| event.text.len() as u64).sum();
+        let written = world.written(&group, day, day + 86_400, seen).unwrap();
+        for (sampled, counted) in [(written.events, said.len() as u64), (written.bytes, bytes)] {
+            assert!(sampled.abs_diff(counted) * 10 < counted, "{account} {name}: {sampled}, not {counted}");
+        }
+        assert_eq!(world.written(&group, day, day + 86_400, DateTime::from_timestamp(day, 0).unwrap()), None);
+    }
+}
