@@ -10,7 +10,7 @@
 //!
 //! [`counts`] counts what was read, before anything is left out. A [`reader`] goes through one group with all of this, and
 //! a [`schedule`] says which group is next; [`following`] reads all groups of an account with them. Where a metric says that
-//! requests failed, [`failures`] says which.
+//! requests failed, [`failures`] says which; [`volume`] asks how much is written, without reading any of it.
 
 pub mod ansi;
 pub mod assemble;
@@ -31,6 +31,7 @@ pub mod schedule;
 pub mod seen;
 pub mod split;
 pub mod trace;
+pub mod volume;
 
 #[cfg(test)]
 mod tests;
