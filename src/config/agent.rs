@@ -17,12 +17,15 @@ const LIMIT_KEYS: &[&str] = &[
     "datadog_series",
     "dollars_per_thousand_metrics",
     "statistics_billed_as_one",
+    "dollars_per_gigabyte_of_logs",
+    "dollars_per_million_log_events",
     "requests_per_second",
     "points_per_second",
 ];
 
-/// Defaults are what AWS publishes. <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>,
-/// <https://aws.amazon.com/cloudwatch/pricing/>
+/// Defaults are what AWS and Datadog publish; Datadog's prices are those of a year's contract.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>,
+/// <https://aws.amazon.com/cloudwatch/pricing/>, <https://www.datadoghq.com/pricing/> (read in September 2026)
 pub(super) fn limits(root: &Section<'_>, findings: &mut Findings) -> Limits {
     let section = root.section("limits", LIMIT_KEYS, findings);
     let any = 1..=u32::MAX;
@@ -31,6 +34,8 @@ pub(super) fn limits(root: &Section<'_>, findings: &mut Findings) -> Limits {
         datadog_series: section.integer("datadog_series", any.clone(), findings).map(u64::from),
         dollars_per_thousand_metrics: section.amount("dollars_per_thousand_metrics", findings).unwrap_or(0.01),
         statistics_billed_as_one: section.integer("statistics_billed_as_one", any.clone(), findings).unwrap_or(5),
+        dollars_per_gigabyte_of_logs: section.amount("dollars_per_gigabyte_of_logs", findings).unwrap_or(0.1),
+        dollars_per_million_log_events: section.amount("dollars_per_million_log_events", findings).unwrap_or(1.7),
         requests_per_second: section.integer("requests_per_second", any.clone(), findings).unwrap_or(50),
         points_per_second: section.integer("points_per_second", any, findings).unwrap_or(180_000),
     }

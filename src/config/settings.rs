@@ -459,6 +459,10 @@ pub struct Limits {
     pub dollars_per_thousand_metrics: f64,
     /// How many statistics of one metric in one request are billed as one. Default 5; 1 for the pessimist.
     pub statistics_billed_as_one: u32,
+    /// What Datadog asks for a GB of logs that it takes. Default 0.10.
+    pub dollars_per_gigabyte_of_logs: f64,
+    /// What Datadog asks for 1,000,000 events of logs that it keeps. Default 1.70, for 15 days.
+    pub dollars_per_million_log_events: f64,
     /// `GetMetricData` requests a second in one account and region. Default 50.
     pub requests_per_second: u32,
     /// Points a second in one account and region. Default 180,000.

@@ -247,6 +247,8 @@ mod tests {
             cloudwatch_dollars_per_month: dollars,
             datadog_series: series,
             dollars_per_thousand_metrics: 0.01,
+            dollars_per_gigabyte_of_logs: 0.1,
+            dollars_per_million_log_events: 1.7,
             statistics_billed_as_one: 5,
             requests_per_second: 50,
             points_per_second: 180_000,
