@@ -4,21 +4,28 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::Serialize;
 
+use self::logs::Logs;
 use super::session::Session;
 use super::{DEFAULT_CONFIG, EstimateArgs, Outcome, discover, print};
 use crate::agent::jobs::{hot_every, warm_every};
+use crate::client::aws::Aws;
+use crate::config::Settings;
 use crate::config::settings::Limits;
 use crate::model::catalogue::{Metric, Target, Tier};
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::EndpointKind;
-use crate::source::discover::Epoch;
+use crate::source::discover::{Epoch, Inventory};
 use crate::source::logs::group::{counted, groups};
 use crate::source::logs::schedule::requests_per_hour;
+use crate::source::logs::volume;
 use crate::source::metrics::budget::{Demands, Fit, add, demands, fit, of_deployments, of_logs};
 use crate::source::metrics::plan::{Owner, Subject, plan, requests, subjects};
 use crate::source::metrics::{catalogue, window::Rules};
+
+mod logs;
 
 /// The JSON object of `estimate --json`.
 #[derive(Serialize)]
@@ -31,6 +38,8 @@ struct Estimate {
     requests_per_hour: u64,
     /// `FilterLogEvents` requests an hour when no log says anything, and when all do; none when they are not followed.
     log_requests_per_hour: (u64, u64),
+    /// What is written and sent; null when logs are not followed, or nothing is there to be asked.
+    logs: Option<Logs>,
     /// Dollars a month with everything every minute.
     dollars_all_60s: f64,
     /// Dollars a month with everything every five minutes.
@@ -45,6 +54,8 @@ struct Measured {
     declared: usize,
     /// Log groups, and those of functions among them.
     groups: (usize, usize),
+    /// What is written into them, when they are followed.
+    written: Option<volume::Total>,
 }
 
 pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
@@ -56,26 +67,25 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
         _ => Session::open(&args.config.config, verbose)?,
     };
     let settings = &session.settings;
-    let (measured, errors): (Vec<Measured>, _) = if let Some(endpoints) = args.endpoints {
+    let (measured, errors) = if let Some(endpoints) = args.endpoints {
         let groups = (usize::try_from(endpoints).unwrap_or(usize::MAX), 0);
-        let imagined = Measured { subjects: imagined(endpoints), pipelines: Vec::new(), declared: 0, groups };
+        let imagined =
+            Measured { subjects: imagined(endpoints), pipelines: Vec::new(), declared: 0, groups, written: None };
         (vec![imagined], Vec::new())
     } else {
         let spinner = print::spinner("discovering");
-        let discover::Seen { inventories, errors, .. } = discover::look(&session).await;
+        let found = look(&session).await;
         spinner.finish_and_clear();
-        let measured = inventories.into_iter().map(|inventory| Measured {
-            subjects: subjects(&inventory),
-            declared: inventory.declared.len(),
-            groups: counted(&groups(&inventory)),
-            pipelines: inventory.pipelines,
-        });
-        (measured.collect(), errors)
+        found
     };
     let catalogue = catalogue(&settings.metrics);
     let mut total = Demands::new();
     let mut log_requests_per_hour = (0, 0);
-    for Measured { subjects, pipelines, declared, groups } in &measured {
+    let mut written: Option<volume::Total> = None;
+    for Measured { subjects, pipelines, declared, groups, written: here } in &measured {
+        if let Some(here) = here {
+            written.get_or_insert_default().add(here);
+        }
         add(&mut total, &demands(&catalogue, subjects, pipelines, *declared, &settings.limits));
         if settings.github.is_some() {
             add(&mut total, &of_deployments(pipelines));
@@ -99,6 +109,7 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
         version: 1,
         requests_per_hour: per_hour(Tier::Hot, hot.as_secs()) + per_hour(Tier::Warm, configured.warm_every),
         log_requests_per_hour,
+        logs: written.map(|written| Logs::of(&written, settings)),
         dollars_all_60s: at(60),
         dollars_all_300s: at(300),
         configured,
@@ -106,12 +117,45 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
     if args.json {
         print::json(&estimate);
     } else {
-        show(&estimate, warm);
+        show(&estimate, warm, settings);
     }
     for error in &errors {
         print::error(error);
     }
     Ok(u8::from(!errors.is_empty()))
+}
+
+/// Discovers every account and region and asks how much is logged there; what fails leaves the rest alone.
+async fn look(session: &Session) -> (Vec<Measured>, Vec<String>) {
+    let clients = session.aws().await;
+    let discover::Seen { inventories, mut errors, .. } = discover::look_through(session, &clients).await;
+    let mut all = Vec::new();
+    for (measured, error) in join_all(inventories.into_iter().map(|here| measure(session, &clients, here))).await {
+        all.push(measured);
+        errors.extend(error);
+    }
+    (all, errors)
+}
+
+/// What there is to measure in one account and region, and why something of it is not known.
+async fn measure(session: &Session, clients: &[Arc<Aws>], inventory: Inventory) -> (Measured, Option<String>) {
+    let groups = groups(&inventory);
+    let aws = clients.iter().find(|aws| *aws.scope() == inventory.scope).filter(|_| session.settings.logs.collect);
+    let (mut written, mut error) = (None, None);
+    if let Some(aws) = aws {
+        let found = volume::read(aws, &groups, session.clock.now().timestamp()).await;
+        let of_groups = groups.iter().map(|group| group.pipeline.as_str()).zip(found.of_groups);
+        written = Some(volume::total(of_groups, session.settings.logs.daily_bytes));
+        error = found.error.map(|error| error.to_string());
+    }
+    let measured = Measured {
+        subjects: subjects(&inventory),
+        declared: inventory.declared.len(),
+        groups: counted(&groups),
+        pipelines: inventory.pipelines,
+        written,
+    };
+    (measured, error)
 }
 
 /// Requests of one poll of a tier, all accounts and regions together.
@@ -123,7 +167,7 @@ fn polls(catalogue: &[Metric], measured: &[Measured], tier: Tier, fit: &Fit, min
         .sum()
 }
 
-fn show(estimate: &Estimate, usual_warm: Duration) {
+fn show(estimate: &Estimate, usual_warm: Duration, settings: &Settings) {
     let fit = &estimate.configured;
     let money = |dollars: f64| format!("${dollars:.2}");
     let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
@@ -136,6 +180,7 @@ fn show(estimate: &Estimate, usual_warm: Duration) {
     if most > 0 {
         rows.push(vec!["FilterLogEvents requests an hour".into(), format!("{least} to {most}"), String::new()]);
     }
+    rows.extend(estimate.logs.iter().flat_map(|logs| logs.rows(settings)));
     print::line(print::table(&["what", "estimate", "limit"], rows));
     print::line("");
     print::note(format_args!(
@@ -144,6 +189,9 @@ fn show(estimate: &Estimate, usual_warm: Duration) {
         money(estimate.dollars_all_300s),
         fit.warm_every
     ));
+    if let Some(note) = estimate.logs.as_ref().and_then(|logs| logs.note(settings)) {
+        print::note(note);
+    }
     if fit.warm_every > usual_warm.as_secs() {
         print::warning(format_args!(
             "to stay within `limits` all but the backlog metrics are read every {} s instead of every {} s",

@@ -12,6 +12,7 @@ mod deploys;
 mod dora;
 mod dora_sink;
 mod emulators;
+mod estimate;
 mod judges;
 mod kill;
 mod layers;
