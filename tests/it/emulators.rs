@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
+use chrono::Utc;
 use ddsync::sim::{Kept, Options, Sim};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -66,6 +67,17 @@ struct Company {
     points: Vec<Expected>,
     zero: Vec<ExpectedZeros>,
     state: Vec<ExpectedState>,
+    logs: ExpectedLogs,
+}
+
+/// What is written into log groups, as an estimate tells it at an instant (Unix seconds) in the middle of a day.
+#[derive(Debug, Clone, Deserialize)]
+struct ExpectedLogs {
+    noon: i64,
+    groups: u64,
+    silent: u64,
+    bytes_per_day: f64,
+    events_per_month: f64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -155,8 +167,14 @@ impl Run {
 
     /// Runs `ddsync once` to its end.
     async fn once(&self) {
+        self.run(&["once"]).await;
+    }
+
+    /// Runs the program to its end; what it printed.
+    async fn run(&self, arguments: &[&str]) -> String {
         let program = tokio::process::Command::new(env!("CARGO_BIN_EXE_ddsync"))
-            .args(["once", "-c", "ddsync.yaml"])
+            .args(arguments)
+            .args(["-c", "ddsync.yaml"])
             .current_dir(self.folder.path())
             .env_clear()
             .envs(self.environment.iter().cloned())
@@ -165,11 +183,12 @@ impl Run {
         let output = tokio::time::timeout(PATIENCE, program).await.expect("the program ends").expect("it starts");
         assert!(
             output.status.success(),
-            "ddsync once leaves with {}:\n{}{}",
+            "ddsync {arguments:?} leaves with {}:\n{}{}",
             output.status,
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Every difference between what Datadog holds and what it has to hold, in words.
@@ -248,6 +267,33 @@ async fn what_was_put_in_with_boto3_is_what_reaches_datadog() {
     assert!(objects.contains("<Key>checkpoints/"), "no state in S3: {objects}");
     run.once().await;
     run.compare(&company);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_into_log_groups_is_estimated_from_what_cloudwatch_counts() {
+    let company = put_company("333344445555", "666677778888", "logs");
+    let wanted = &company.logs;
+    assert!(wanted.silent > 0 && wanted.groups > 2 * wanted.silent, "hardly anything was put in: {wanted:?}");
+    let mut run = Run::prepare(&company, &MOTO.url(), &MINISTACK.url(), None).await;
+    let now = Utc::now().timestamp_millis();
+    run.environment.push(("DDSYNC_CLOCK".to_owned(), format!("{now}:{}:1", wanted.noon * 1_000)));
+    let said: Value = serde_json::from_str(&run.run(&["estimate", "--json"]).await).expect("one JSON object");
+    let logs = &said["logs"];
+    let whole = |value: f64| json!(value.round());
+    assert_eq!(
+        (&logs["groups"], &logs["silent"], &logs["unknown"], &logs["days"]),
+        (&json!(wanted.groups), &json!(wanted.silent), &json!(0), &json!(7))
+    );
+    for (name, value) in [
+        ("bytes_per_day", wanted.bytes_per_day),
+        ("sent_bytes_per_day", wanted.bytes_per_day),
+        ("events_per_month", wanted.events_per_month),
+    ] {
+        assert_eq!(json!(logs[name].as_f64()), whole(value), "{name} of {logs}");
+    }
+    // $0.10 a GB and $1.70 a million events.
+    let dollars = wanted.bytes_per_day * 30.0 / 1e9 * 0.1 + wanted.events_per_month / 1e6 * 1.7;
+    assert!((logs["dollars_per_month"].as_f64().expect("a number") - dollars).abs() < 1e-9, "{logs}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,8 @@ from the metric reference (metrics.py); nothing is asked of ddsync. Prints one J
     {"accounts": [{"name", "role"}], "region", "custom_metrics": [..as in ddsync.yaml..], "state_bucket",
      "points": [{"metric", "tags", "timestamp", "value", "unit", "type"}],  what must arrive
      "zero": [{"metric", "tags", "before"}],                                whose other minutes may be zeros
-     "state": [{"metric", "tags", "value", "unit"}]}                        gauges of the minute in which it runs
+     "state": [{"metric", "tags", "value", "unit"}],                        gauges of the minute in which it runs
+     "logs": {"noon", "groups", "silent", "bytes_per_day", "events_per_month"}}  what `estimate` says at that instant
 """
 
 import io
@@ -32,6 +33,7 @@ ANCIENT, FUTURE = 300, -9
 # CloudWatch shows a minute up to five minutes after its end: from this age on, what is not there is nothing.
 SHOWN = 6
 SEED = 20
+DAY = 24 * 60 * 60
 
 HOSTILE = "Docs|#env:prod,team:x\n@pagerduty {{#is_alert}} <<x>>"
 UNICODE = ("\u00c9\u65e5 x\u0130-" * 52)[:256]
@@ -280,6 +282,35 @@ def observe(dice, resource, account, now, expected):
         yield from data_of(stray, more, now - now % 60 - 300, [(123456.0, 1)], dice)
 
 
+def write_logs(dice, resources, noon, expected):
+    """Yields what CloudWatch counts of the log groups of a week, and adds to `expected` what an estimate makes of it."""
+    folders = {"async": "/aws/sagemaker/Endpoints/", "realtime": "/aws/sagemaker/Endpoints/", "function": "/aws/lambda/"}
+    today = noon - noon % DAY
+    for resource in resources:
+        if resource.kind not in folders or not resource.tags:
+            continue
+        expected["groups"] += 1
+        # Some groups are young, some never say anything, and on some days nobody says anything.
+        first = dice.randrange(1, 9)
+        written = [age for age in range(1, first + 1) if age == first or dice.random() < 0.7] if first < 8 else []
+        expected["silent"] += not written
+        # Today is not over, and the eighth day is too long ago.
+        for age in [0, 8, *written] if written else []:
+            for _ in range(dice.randrange(1, 4)):
+                for name, unit in (("IncomingBytes", "Bytes"), ("IncomingLogEvents", "None")):
+                    value = dice.randrange(1, 1_000_000)
+                    yield "AWS/Logs", {
+                        "MetricName": name,
+                        "Dimensions": [{"Name": "LogGroupName", "Value": folders[resource.kind] + resource.name}],
+                        "Timestamp": today - age * DAY + dice.randrange(0, DAY // 2),
+                        "Value": float(value),
+                        "Unit": unit,
+                    }
+                    if age in written:
+                        bytes_or_events = "bytes_per_day" if unit == "Bytes" else "events_per_month"
+                        expected[bytes_or_events] += value / first * (1 if unit == "Bytes" else 30)
+
+
 def put(cloudwatch, data):
     by_namespace = {}
     for namespace, datum in data:
@@ -302,6 +333,7 @@ def main():
         "points": [],
         "zero": [],
         "state": [],
+        "logs": {"noon": now - now % DAY + DAY // 2, "groups": 0, "silent": 0, "bytes_per_day": 0, "events_per_month": 0},
     }
     create_bucket(clients(aws_url, None)("s3"), expected["state_bucket"])
     cloudwatch = clients(cloudwatch_url, None)("cloudwatch")
@@ -313,6 +345,10 @@ def main():
             create(client, resource, role)
             expected["state"] += states(resource, account)
             put(cloudwatch, observe(dice, resource, account, now, expected))
+    # Their own dice: what else is put stays as it is.
+    dice = random.Random(SEED)
+    for environment in accounts:
+        put(cloudwatch, write_logs(dice, company(environment, suffix), expected["logs"]["noon"], expected["logs"]))
     json.dump(expected, sys.stdout)
 
 
