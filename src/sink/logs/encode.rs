@@ -40,11 +40,11 @@ const OWN: &[&str] = &[
 /// Where attributes are kept that have such a name.
 const ORIGINAL: &str = "original";
 
-/// Encodes lines. The tags of a group are put together once, as long as its lines follow each other.
+/// Encodes lines. What a group's lines have in common is encoded once, as long as they follow each other.
 #[derive(Debug)]
 pub(super) struct Encoder<'a> {
     tags: &'a [String],
-    last: Option<(Arc<Origin>, String)>,
+    last: Option<(Arc<Origin>, Vec<u8>)>,
 }
 
 impl<'a> Encoder<'a> {
@@ -57,10 +57,23 @@ impl<'a> Encoder<'a> {
     pub(super) fn encode(&mut self, line: &Line, into: &mut Vec<u8>) -> serde_json::Result<()> {
         let known = self.last.as_ref().is_some_and(|(origin, _)| Arc::ptr_eq(origin, &line.origin));
         if !known {
-            self.last = Some((Arc::clone(&line.origin), self.tags_of(&line.origin)));
+            self.last = Some((Arc::clone(&line.origin), self.common(&line.origin)?));
         }
-        let tags = self.last.as_ref().map_or("", |(_, tags)| tags);
-        serde_json::to_writer(into, &Wire { line, tags })
+        let common = self.last.as_ref().map_or(&b"{"[..], |(_, common)| common);
+        into.extend_from_slice(common);
+        let own = into.len();
+        serde_json::to_writer(&mut *into, &Own(line))?;
+        // One object of two: what the second begins with stands between them.
+        into[own] = b',';
+        Ok(())
+    }
+
+    /// The JSON of what all lines of a group say, without the brace that closes it.
+    fn common(&self, origin: &Origin) -> serde_json::Result<Vec<u8>> {
+        let Origin { service, source, .. } = origin;
+        let mut common = serde_json::to_vec(&Common { service, ddsource: source, ddtags: &self.tags_of(origin) })?;
+        common.pop();
+        Ok(common)
     }
 
     fn tags_of(&self, origin: &Origin) -> String {
@@ -73,10 +86,15 @@ impl<'a> Encoder<'a> {
     }
 }
 
-struct Wire<'a> {
-    line: &'a Line,
-    tags: &'a str,
+#[derive(Serialize)]
+struct Common<'a> {
+    service: &'a str,
+    ddsource: &'a str,
+    ddtags: &'a str,
 }
+
+/// What a line says for itself. Never an empty object.
+struct Own<'a>(&'a Line);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,22 +110,19 @@ struct AwsLogs<'a> {
     log_stream: &'a str,
 }
 
-impl Serialize for Wire<'_> {
+impl Serialize for Own<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Line { id, stream, at, status, message, attributes, origin } = self.line;
+        let Line { id, stream, at, status, message, attributes, origin } = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("message", message)?;
         map.serialize_entry("status", status.word())?;
-        map.serialize_entry("service", &origin.service)?;
-        map.serialize_entry("ddsource", &origin.source)?;
-        map.serialize_entry("ddtags", self.tags)?;
         map.serialize_entry("timestamp", at)?;
         map.serialize_entry("event_id", id)?;
         map.serialize_entry("aws", &Aws { awslogs: AwsLogs { log_group: &origin.group, log_stream: stream } })?;
         // A host is left out: nothing here runs on one that Datadog knows.
-        let (taken, free): (Vec<_>, Vec<_>) = attributes.iter().partition(|(name, _)| is_own(name));
-        for (name, value) in free {
-            if name != ORIGINAL || taken.is_empty() {
+        let taken: Vec<_> = attributes.iter().filter(|(name, _)| is_own(name)).collect();
+        for (name, value) in attributes {
+            if taken.is_empty() || name != ORIGINAL && !is_own(name) {
                 map.serialize_entry(name, value)?;
             }
         }
@@ -130,8 +145,9 @@ fn original<'a>(taken: &[(&'a String, &'a Value)], attributes: &'a Map<String, V
 }
 
 fn is_own(name: &str) -> bool {
-    let name = name.trim().to_ascii_lowercase();
-    OWN.contains(&name.as_str()) || name.starts_with("syslog.") || name.starts_with("aws.")
+    let name = name.trim();
+    let begins = |with: &str| name.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
+    OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) || begins("syslog.") || begins("aws.")
 }
 
 #[cfg(test)]
