@@ -59,11 +59,11 @@ impl Tally {
     }
 }
 
-/// The minutes of one group that may still change. A line is counted once, however often it is read: its id is
-/// remembered as long as its minute is open. A minute that is to be counted anew is forgotten first.
+/// The minutes of one group that may still change. A line is counted once, however often it is read: the key of
+/// its first event is remembered as long as its minute is open. A minute that is to be counted anew is forgotten first.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
-    minutes: BTreeMap<i64, (HashSet<Box<str>>, Tally)>,
+    minutes: BTreeMap<i64, (HashSet<u64>, Tally)>,
     /// Unix milliseconds. What is older is counted no more.
     closed: Option<i64>,
 }
@@ -75,8 +75,8 @@ impl Counts {
         if self.closed.is_some_and(|closed| minute < closed) {
             return false;
         }
-        let (ids, tally) = self.minutes.entry(minute).or_default();
-        let new = ids.insert(reading.line.id.as_str().into());
+        let (keys, tally) = self.minutes.entry(minute).or_default();
+        let new = reading.keys.first().is_some_and(|(_, key)| keys.insert(*key));
         if new {
             tally.add(reading);
         }

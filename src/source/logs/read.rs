@@ -18,6 +18,8 @@ use crate::model::log::{Event, Line, Origin, Status};
 pub struct Reading {
     /// What Datadog is given.
     pub line: Line,
+    /// When each of its events was written, and its key: those of [`Joined`].
+    pub keys: Vec<(i64, u64)>,
     /// When it is one of Lambda's own.
     pub lambda: Option<Lambda>,
     /// When it is an error: its kind, also its attribute `error_class`. A further part of an error is no error of its own.
@@ -82,7 +84,7 @@ pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Read
     if part > 0 {
         line.attributes.insert("part".to_owned(), (part + 1).into());
     }
-    Reading { line, lambda, class, bytes, redacted }
+    Reading { line, keys, lambda, class, bytes, redacted }
 }
 
 /// `SageMaker` writes no levels. Its words are documented nowhere; failures are believed to be called that.

@@ -203,6 +203,7 @@ impl Reader {
             self.assembler.flush(window.to.saturating_sub(QUIET), &mut done);
             self.settled.flush_all(&mut known);
         }
+        known.retain(|joined| !self.is_past(joined));
         for joined in known {
             self.count(joined, group, policy);
         }
@@ -216,29 +217,29 @@ impl Reader {
         done.into_iter().filter_map(|joined| self.item(joined, group, policy)).collect()
     }
 
-    /// Counts a line; `None` when it is from before the open minutes, of which nothing is remembered.
-    fn count(&mut self, joined: Joined, group: &Group, policy: &Policy) -> Option<Reading> {
-        let first = joined.event.at;
-        if first < self.position.open && !self.counted {
-            return None;
-        }
+    /// Whether it is from before the open minutes, of which nothing is remembered.
+    fn is_past(&self, joined: &Joined) -> bool {
+        !self.counted && joined.event.at < self.position.open
+    }
+
+    fn count(&mut self, joined: Joined, group: &Group, policy: &Policy) -> Reading {
         let reading = read(joined, &group.origin, &policy.redaction);
         if self.counts.add(&reading) {
-            self.changed.insert(minute_of(first));
+            self.changed.insert(minute_of(reading.line.at));
         }
-        Some(reading)
+        reading
     }
 
     fn item(&mut self, joined: Joined, group: &Group, policy: &Policy) -> Option<Item> {
-        let keys = joined.keys.clone();
-        let Some(reading) = self.count(joined, group, policy) else {
-            for (_, key) in &keys {
+        if self.is_past(&joined) {
+            for (_, key) in &joined.keys {
                 self.taken.remove(key);
             }
             return None;
-        };
+        }
+        let reading = self.count(joined, group, policy);
         let verdict = policy.rules.verdict(&reading, &group.pipeline, &group.stage);
-        let Reading { line, bytes, .. } = reading;
+        let Reading { line, keys, bytes, .. } = reading;
         let is_error = line.status.is_error();
         let lines = if verdict == Verdict::Kept { split(line, LONGEST, MOST_PARTS) } else { Vec::new() };
         Some(Item { keys, verdict, bytes, is_error, lines })

@@ -3,9 +3,9 @@ use crate::source::logs::tests::read_one;
 
 fn counted(texts: &[&str]) -> Tally {
     let mut counts = Counts::default();
-    for (number, text) in texts.iter().enumerate() {
+    for (text, key) in texts.iter().zip(0..) {
         let mut reading = read_one(text);
-        reading.line.id = number.to_string();
+        reading.keys = vec![(reading.line.at, key)];
         assert!(counts.add(&reading));
     }
     let closed = counts.close(i64::MAX);
