@@ -91,6 +91,36 @@ async fn a_datadog_that_is_busy_is_waited_for_and_one_that_is_down_loses_nothing
 }
 
 #[tokio::test]
+async fn bodies_that_are_too_large_for_datadog_or_come_too_often_arrive_all_the_same() {
+    let scene = scene().await;
+    let rule = |fault, times| Rule::new("datadog", fault).on("logs").at_most(times);
+    scene.sim.faults().set(vec![rule(Fault::ServerError(413), 3), rule(Fault::RateLimited, 2)]);
+    let screen = scene.run(&PASS).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    assert_eq!(scene.sim.faults().fired(), 5);
+    let lines = scene.sim.logs().lines;
+    let ids: BTreeSet<&str> = lines.iter().map(|line| line.text("event_id")).collect();
+    assert!(ids.len() == lines.len() && ids.len() > 300, "{} of {}", ids.len(), lines.len());
+    assert!(screen.stdout.contains(&format!("logs       {} lines of", ids.len())), "{}", screen.stdout);
+    assert!(screen.stdout.contains(" 0 lost"), "{}", screen.stdout);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_moves_no_position() {
+    let mut scene = scene().await;
+    for ahead in [chrono::TimeDelta::hours(20), -chrono::TimeDelta::hours(1)] {
+        scene.set_clock_ahead(ahead);
+        let wrong = scene.run(&PASS).await;
+        assert_eq!(wrong.code, Some(1), "{}", wrong.whole());
+        assert!(scene.sim.logs().lines.is_empty() && !scene.path("state/logs").exists(), "{}", wrong.whole());
+    }
+    scene.set_clock_ahead(chrono::TimeDelta::zero());
+    let right = scene.run(&PASS).await;
+    assert_eq!(right.code, Some(0), "{}", right.whole());
+    assert!(scene.sim.logs().lines.len() > 300);
+}
+
+#[tokio::test]
 async fn what_lies_too_far_back_is_lost_and_named() {
     let scene = scene().await;
     assert_eq!(scene.run(&PASS).await.code, Some(0));

@@ -127,6 +127,36 @@ async fn what_the_lint_refuses_is_not_taken_over() {
     assert_eq!(scene.run(&["plan", "--only", "success"]).await.code, Some(0));
 }
 
+/// What logs are counted as is there for monitors of one's own, like everything else that is measured.
+#[tokio::test]
+async fn a_monitor_may_watch_what_logs_say() {
+    let mut scene = with_templates().await;
+    scene.change(crate::scene::NO_LOGS, "");
+    let monitor = |metric: &str| {
+        format!(
+            "ddsync: {{about: The log says that memory ran out., scope: pipeline, when: settings.logs}}\n\
+             name: \"<< pipeline.name >> (<< pipeline.environment >>): out of memory at {{{{stage.name}}}}\"\n\
+             type: query alert\n\
+             query: sum(last_10m):sum:{metric}{{<< filter >>,error_class:out_of_memory}} by {{stage}}.as_count() > 3\n\
+             message: \"{{{{#is_alert}}}}Look at the log.{{{{/is_alert}}}} << notify >>\"\n\
+             priority: 3\n\
+             options: {{thresholds: {{critical: 3}}, on_missing_data: resolve, include_tags: true, notify_audit: false,\n  \
+             evaluation_delay: 300, require_full_window: false, renotify_interval: 0}}\n"
+        )
+    };
+    let apply = line(&[&["apply", "--auto-approve", "--only", "out-of-memory"], &super::LEASE]);
+    write_template(&scene, "monitors/out-of-memory.yaml", &monitor("mlpipeline.logs.erors"));
+    let misspelt = scene.run(&apply).await;
+    assert_ne!(misspelt.code, Some(0), "{}", misspelt.whole());
+    assert!(misspelt.whole().contains("mlpipeline.logs.errors"), "it names the right one: {}", misspelt.whole());
+    write_template(&scene, "monitors/out-of-memory.yaml", &monitor("mlpipeline.logs.errors"));
+    let right = scene.run(&apply).await;
+    assert_eq!(right.code, Some(0), "{}", right.whole());
+    let monitors = scene.sim.objects(ObjectKind::Monitor);
+    assert_eq!(monitors.len(), 1);
+    assert!(monitors[0]["query"].as_str().is_some_and(|query| query.contains("mlpipeline.logs.errors{pipeline:lease")));
+}
+
 /// Nobody is there to say yes.
 #[tokio::test]
 async fn what_writes_asks_first() {
