@@ -17,6 +17,7 @@ pub mod assemble;
 pub mod choose;
 pub mod classify;
 pub mod counts;
+pub mod environment;
 pub mod failures;
 pub mod following;
 pub mod group;

@@ -34,6 +34,12 @@ pub struct Group {
 }
 
 impl Group {
+    /// Whether a function writes it.
+    #[must_use]
+    pub fn is_function(&self) -> bool {
+        self.owner.resource.kind == ResourceKind::Function
+    }
+
     /// What tells its stage from others of the account: pipeline, environment, stage.
     #[must_use]
     pub fn stage_key(&self) -> String {
@@ -72,7 +78,7 @@ pub fn name_of(target: Target, name: &str) -> Option<String> {
 /// How many there are, and how many of them are functions'.
 #[must_use]
 pub fn counted(groups: &[Group]) -> (usize, usize) {
-    let functions = groups.iter().filter(|group| group.owner.resource.kind == ResourceKind::Function).count();
+    let functions = groups.iter().filter(|group| group.is_function()).count();
     (groups.len(), functions)
 }
 

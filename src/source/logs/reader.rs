@@ -10,13 +10,15 @@
 //! Open minutes begin on a full minute, and after a restart all of them are read again, so what is counted of a minute is
 //! always the whole of it. What was not settled is read again too: [`Reader::abort`].
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::assemble::{Assembler, Joined};
 use super::choose::{Rules, Verdict};
 use super::counts::{Counts, Tally};
+use super::environment::Environments;
 use super::group::Group;
 use super::read::{Reading, read};
 use super::redact::Redaction;
@@ -107,6 +109,9 @@ pub struct Reader {
     assembler: Assembler,
     /// Of what another process has settled, to be counted.
     settled: Assembler,
+    /// What a function's environments work on, and the requests of what has been handed to the assembler.
+    environments: Environments,
+    requests: HashMap<u64, Arc<str>>,
     counts: Counts,
     /// Minutes whose counts have changed since they were delivered.
     changed: BTreeSet<i64>,
@@ -186,10 +191,14 @@ impl Reader {
         let Some(window) = &mut self.window else { return Vec::new() };
         events.sort_by_key(|event| event.at);
         let (mut done, mut known) = (Vec::new(), Vec::new());
+        let is_function = group.is_function();
         for event in events {
             let key = key(&event.id);
+            // Also of what is known: what comes after it is about the same.
+            let request = if is_function { self.environments.request(&event) } else { None };
             if !self.position.seen.has(event.at, key) {
                 if self.taken.insert(key) {
+                    self.requests.extend(request.map(|request| (key, request)));
                     self.assembler.push_known(event, key, &mut done);
                 }
             } else if window.counts_all {
@@ -231,13 +240,19 @@ impl Reader {
     }
 
     fn item(&mut self, joined: Joined, group: &Group, policy: &Policy) -> Option<Item> {
+        let requests = &mut self.requests;
+        let requests: Vec<Arc<str>> = joined.keys.iter().filter_map(|(_, key)| requests.remove(key)).collect();
         if self.is_past(&joined) {
             for (_, key) in &joined.keys {
                 self.taken.remove(key);
             }
             return None;
         }
-        let reading = self.count(joined, group, policy);
+        let mut reading = self.count(joined, group, policy);
+        if let (Some(request), None) = (requests.first(), reading.line.request_id()) {
+            let clean = policy.redaction.text(request).into_owned();
+            reading.line.attributes.insert("request_id".to_owned(), clean.into());
+        }
         let verdict = policy.rules.verdict(&reading, &group.pipeline, &group.stage);
         let Reading { line, keys, bytes, .. } = reading;
         let is_error = line.status.is_error();
@@ -313,6 +328,8 @@ impl Reader {
     pub fn abort(&mut self) {
         self.assembler = Assembler::default();
         self.settled = Assembler::default();
+        self.environments = Environments::default();
+        self.requests.clear();
         self.taken.clear();
         self.window = None;
         self.deep_at = None;

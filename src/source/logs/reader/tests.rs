@@ -269,3 +269,17 @@ fn what_is_read_at_once_is_one_window_and_ends_with_what_waits() {
     assert_eq!(items.iter().map(|item| (item.keys.len(), item.lines.len())).collect::<Vec<_>>(), [(3, 1)]);
     assert_eq!(reader.finish(&group(), &policy), []);
 }
+
+#[test]
+fn a_printed_line_of_a_function_carries_the_request_of_its_invocation() {
+    let mut reader = Reader::new(None, START + MINUTE);
+    let said =
+        ["START RequestId: 8f5c0b9e-1111-4111-8111-111111111111", "printed", "[ERROR] KeyError: 'x'", "request_id=own"];
+    let events =
+        said.iter().zip(0..).map(|(text, number)| event(&number.to_string(), START + number, 0, text)).collect();
+    reader.window(START + MINUTE);
+    let items = reader.take(events, None, &group(), &policy(Vec::new()));
+    let told: Vec<_> = items.iter().flat_map(|item| &item.lines).map(|line| line.request_id().unwrap_or("-")).collect();
+    let request = "8f5c0b9e-1111-4111-8111-111111111111";
+    assert_eq!(told, [request, request, request, "own"]);
+}
