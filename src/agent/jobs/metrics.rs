@@ -10,6 +10,8 @@ use crate::source::metrics::window::Rules;
 use crate::source::metrics::{Checkpoint, Collected, Poll, collect, settle};
 use crate::telemetry::Name;
 
+/// Rises that may wait for a logs job that does not come to them.
+const MOST_RISES: usize = 10_000;
 /// A poll counts as due this many seconds early: schedules and clocks are not exact.
 const EARLY: i64 = 30;
 
@@ -88,7 +90,10 @@ impl Jobs {
             return Err(Failure { message, tag: "datadog", retriable: true, fatal: false });
         }
         if self.settings.logs.collect {
-            lock(&scope.rises).extend_from_slice(&collected.rises);
+            let mut rises = lock(&scope.rises);
+            rises.extend_from_slice(&collected.rises);
+            let surplus = rises.len().saturating_sub(MOST_RISES);
+            rises.drain(..surplus);
         }
         let after = collected.checkpoint();
         if after != before {

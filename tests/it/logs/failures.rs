@@ -89,7 +89,7 @@ async fn an_event_names_the_inferences_that_failed_and_a_second_pass_tells_nothi
 
 /// Restarts see the same failures again, and a day has more of them than anybody wants to be told of.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_is_told_of_once_an_hour_through_kills_and_within_the_budget() {
+async fn a_stage_is_told_of_once_an_hour_through_kills() {
     const HOURS: i64 = 2;
     let more = "logs: {requests_per_second: 3}\nlog: {level: warn}\n";
     let place = Place::open(7, morning(), 60.0, more).await;
