@@ -169,7 +169,8 @@ fn without_repositories_nothing_is_about_deployments() {
     let about = |objects: &[Desired]| -> BTreeSet<String> {
         let mentions = |object: &&Desired| {
             let text = object.body.to_string();
-            text.contains("mlpipeline.deploy.") || text.contains("ddsync_event")
+            let words = ["mlpipeline.deploy.", "ddsync_event:deploy", "ddsync_event%3Adeploy"];
+            words.iter().any(|word| text.contains(word))
         };
         objects.iter().filter(mentions).map(|object| object.identity.template.clone()).collect()
     };
@@ -270,4 +271,19 @@ fn the_template_of_the_documentation_works() {
     objects.retain(|object| object.identity.template == "slow-drain");
     assert!(objects.len() > 3);
     assert_eq!(faults(&objects), FINE);
+}
+
+#[test]
+fn without_logs_nothing_is_about_what_they_say() {
+    let about = |configuration: &str| -> BTreeSet<String> {
+        let settings = crate::config::read(configuration, "ddsync.yaml", &Environment::new()).unwrap().settings;
+        let mentions = |object: &&Desired| {
+            let text = object.body.to_string();
+            ["mlpipeline.logs.", "ddsync_event:failures", "logs_stream"].iter().any(|word| text.contains(word))
+        };
+        let objects = rendered_with(&shipped(), &settings);
+        objects.iter().filter(mentions).map(|object| object.identity.template.clone()).collect()
+    };
+    assert_eq!(about(&format!("{CONFIGURATION}\nlogs: {{collect: false}}\n")), BTreeSet::new());
+    assert_eq!(about(CONFIGURATION), BTreeSet::from(["pipeline".to_owned()]));
 }
