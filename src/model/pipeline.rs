@@ -79,7 +79,7 @@ impl Pipeline {
 pub fn stage_of<'a>(resource: &'a Resource, keys: &TagKeys) -> Option<&'a str> {
     filled(resource, &keys.stage).or(match resource.kind {
         ResourceKind::Endpoint(_) | ResourceKind::Function => Some(resource.name.as_str()),
-        ResourceKind::Bucket | ResourceKind::Stream | ResourceKind::Other(_) => None,
+        ResourceKind::Bucket | ResourceKind::Stream | ResourceKind::LogGroup | ResourceKind::Other(_) => None,
     })
 }
 

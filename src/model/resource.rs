@@ -53,6 +53,8 @@ pub enum ResourceKind {
     Bucket,
     /// A Firehose delivery stream.
     Stream,
+    /// A CloudWatch log group with tags of its own: neither a function's nor an endpoint's.
+    LogGroup,
     /// Tagged, but nothing that is measured here, for example `iam:role`.
     Other(String),
 }
@@ -66,6 +68,7 @@ impl ResourceKind {
             Self::Function => "function",
             Self::Bucket => "bucket",
             Self::Stream => "stream",
+            Self::LogGroup => "log-group",
             Self::Other(service) => service,
         }
     }

@@ -134,7 +134,9 @@ impl FindingKind {
             Self::ImpossibleValue => "use lower-case letters, digits and `_ - : . /`, 200 characters at most",
             Self::AmbiguousPipeline => "give each pipeline one name, spelled the same way everywhere",
             Self::ConflictingValues => "give all resources of the pipeline the same value",
-            Self::UnknownType => "nothing has to be done; only endpoints, functions, buckets and streams are known",
+            Self::UnknownType => {
+                "nothing has to be done; only endpoints, functions, buckets, streams and log groups are known"
+            }
             Self::Orphan => "deploy it again, or wait: AWS goes on listing what was destroyed for a while",
             Self::Deleted => "nothing has to be done if that was meant",
             Self::UnknownDependency => "correct the name, or deploy and tag that stage",

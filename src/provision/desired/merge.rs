@@ -192,7 +192,7 @@ impl MergedStage {
                     self.endpoints.push(Place::of(resource, "endpoint"));
                 }
                 ResourceKind::Function => self.functions.push(Place::of(resource, "function")),
-                ResourceKind::Bucket | ResourceKind::Stream | ResourceKind::Other(_) => {}
+                ResourceKind::Bucket | ResourceKind::Stream | ResourceKind::LogGroup | ResourceKind::Other(_) => {}
             }
         }
     }

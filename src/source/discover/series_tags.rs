@@ -28,6 +28,8 @@ fn named(arn: &str) -> (ResourceKind, &str) {
         // A version or an alias may follow the name.
         ("lambda", "function") => (ResourceKind::Function, name.split(':').next().unwrap_or(name)),
         ("firehose", "deliverystream") => (ResourceKind::Stream, name),
+        // The ARN of a group may end with `:*`.
+        ("logs", "log-group") => (ResourceKind::LogGroup, name.trim_end_matches(":*")),
         ("s3", _) => (ResourceKind::Bucket, rest.split('/').next().unwrap_or(rest)),
         (service, "") => (ResourceKind::Other(service.to_owned()), name),
         (service, kind) => (ResourceKind::Other(format!("{service}:{kind}")), name),
@@ -51,7 +53,7 @@ pub(super) fn series_tags(resource: &Resource, scope: &Scope, keys: &TagKeys) ->
         ResourceKind::Endpoint(_) => Some("endpoint"),
         ResourceKind::Function => Some("function"),
         ResourceKind::Stream => Some("stream"),
-        ResourceKind::Bucket | ResourceKind::Other(_) => None,
+        ResourceKind::Bucket | ResourceKind::LogGroup | ResourceKind::Other(_) => None,
     };
     tags.extend(kind.map(|key| tag(key, &resource.name)));
     sorted(tags)

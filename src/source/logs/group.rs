@@ -15,8 +15,6 @@ const ENDPOINTS: &str = "/aws/sagemaker/Endpoints/";
 /// Where functions log to, unless they were told otherwise.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html>
 const FUNCTIONS: &str = "/aws/lambda/";
-/// As the ARN of a group calls it.
-const GROUP: &str = "logs:log-group";
 
 /// A log group that is followed.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +81,7 @@ pub fn counted(groups: &[Group]) -> (usize, usize) {
 }
 
 fn is_tagged_itself(tracked: &Tracked) -> bool {
-    matches!(tracked.resource.kind, ResourceKind::Other(_))
+    tracked.resource.kind == ResourceKind::LogGroup
 }
 
 fn group(tracked: &Arc<Tracked>) -> Option<Group> {
@@ -91,8 +89,7 @@ fn group(tracked: &Arc<Tracked>) -> Option<Group> {
     let (name, source) = match &resource.kind {
         ResourceKind::Endpoint(_) => (format!("{ENDPOINTS}{}", resource.name), "sagemaker"),
         ResourceKind::Function => (format!("{FUNCTIONS}{}", resource.name), "lambda"),
-        // The ARN of a group may end with `:*`.
-        ResourceKind::Other(kind) if kind == GROUP => (resource.name.trim_end_matches(":*").to_owned(), "cloudwatch"),
+        ResourceKind::LogGroup => (resource.name.clone(), "cloudwatch"),
         ResourceKind::Other(_) | ResourceKind::Bucket | ResourceKind::Stream => return None,
     };
     let mut tags: Vec<String> = tracked.epochs.last()?.tags.to_vec();

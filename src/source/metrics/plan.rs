@@ -95,7 +95,9 @@ fn of_tracked(tracked: &Arc<Tracked>) -> Vec<Subject> {
         }
         ResourceKind::Function => vec![of_resource(tracked, Target::Function, name)],
         ResourceKind::Stream => vec![of_resource(tracked, Target::Stream, name)],
-        ResourceKind::Endpoint(_) | ResourceKind::Bucket | ResourceKind::Other(_) => Vec::new(),
+        ResourceKind::Endpoint(_) | ResourceKind::Bucket | ResourceKind::LogGroup | ResourceKind::Other(_) => {
+            Vec::new()
+        }
     }
 }
 
