@@ -72,6 +72,8 @@ pub struct Jobs {
     health: Option<Arc<Health>>,
     /// How long a run reads logs.
     log_run: TimeDelta,
+    /// Whether a run reads until there is nothing that it has not read.
+    logs_whole: bool,
 }
 
 /// What the jobs of one account and region share.
@@ -164,11 +166,13 @@ impl Jobs {
             sent: Mutex::default(),
             health,
             log_run: logs::RUN,
+            logs_whole: false,
         }
     }
 
-    /// Lets a run read logs until no group is due, however long that takes, up to an hour.
+    /// Lets a run read all that was written before it, however long that takes, up to an hour.
     pub fn read_logs_whole(&mut self) {
+        self.logs_whole = true;
         self.log_run = TimeDelta::hours(1);
     }
 

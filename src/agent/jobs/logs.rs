@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::failures::Failing;
 use super::{Failure, Jobs, ScopeJobs, Summary, count, lock, of_aws};
-use crate::sink::logs::{self, Outcome};
+use crate::model::log::Line;
+use crate::sink::logs::{self, Delivery, Outcome};
 use crate::source::logs::following::{Checkpoint, Collected, Following, Remark};
 use crate::source::logs::group::groups;
 use crate::state::Key;
@@ -16,6 +17,8 @@ use crate::telemetry::Name;
 pub(super) const RUN: TimeDelta = TimeDelta::seconds(7);
 /// Where nothing is new, how far each group has been read is saved so often, so that a restart does not read hours again.
 const SAVE_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// A run that reads all there is waits so long for who is due.
+const PAUSE: TimeDelta = TimeDelta::seconds(1);
 /// Remarks of one run that are told one by one.
 const TOLD: usize = 5;
 /// What goes on is told again after so long: a group that may not be read is met again every few minutes.
@@ -26,6 +29,8 @@ pub(super) struct Followed {
     pub(super) following: Following,
     pub(super) failing: Failing,
     saved_at: DateTime<Utc>,
+    /// Whether what was last to be saved was not: then nothing more is sent.
+    unsaved: bool,
     /// What was told, and when.
     told: BTreeMap<String, DateTime<Utc>>,
 }
@@ -53,10 +58,14 @@ impl Jobs {
                 fatal: true,
             })?;
             let (failing, told) = (Failing::default(), BTreeMap::new());
-            *held = Some(Followed { following, failing, saved_at: self.clock.now(), told });
+            *held = Some(Followed { following, failing, saved_at: self.clock.now(), unsaved: false, told });
         }
         let Some(followed) = held.as_mut() else { return Ok(Summary::default()) };
         followed.following.follow(groups(&inventory), self.clock.now().timestamp_millis());
+        if followed.unsaved {
+            self.save(&key, &followed.following.checkpoint()).await?;
+            followed.unsaved = false;
+        }
         let end = self.clock.now() + self.log_run;
         self.tell_failures(scope, &key, followed).await?;
         let mut done = Done::default();
@@ -78,6 +87,7 @@ impl Jobs {
         followed: &mut Followed,
         done: &mut Done,
     ) -> Result<(), Failure> {
+        let begun = self.clock.now().timestamp_millis();
         loop {
             let now = || self.clock.now().timestamp_millis();
             let mut collected = followed.following.collect(&scope.aws, now).await;
@@ -91,7 +101,13 @@ impl Jobs {
                 lock(&self.totals).error(&error.to_string());
                 return Err(of_aws(&error));
             }
-            if collected.looks == 0 || self.clock.now() >= end {
+            match (self.logs_whole, collected.looks) {
+                (true, _) if followed.following.has_read(begun) => return Ok(()),
+                (true, 0) => self.clock.sleep_until(self.clock.now() + PAUSE).await,
+                (false, 0) => return Ok(()),
+                _ => {}
+            }
+            if self.clock.now() >= end {
                 return Ok(());
             }
         }
@@ -106,23 +122,31 @@ impl Jobs {
         collected: &Collected,
         done: &mut Done,
     ) -> Result<(), Failure> {
-        let Followed { following, saved_at, .. } = followed;
-        let delivery = logs::deliver(&self.datadog, &self.settings.datadog, &self.clock, &collected.lines).await;
-        self.telemetry.record(
-            Name::ApiRequests,
-            &[("api", "datadog"), ("operation", "logs")],
-            count(delivery.requests),
-        );
-        done.accepted += delivery.accepted;
-        let fates = [("accepted", delivery.accepted), ("too_old", delivery.too_old), ("refused", delivery.refused)];
-        let left_out = collected.left_out.iter().map(|(verdict, lines)| (verdict.word(), *lines));
-        for (fate, lines) in fates.into_iter().chain(left_out).filter(|(_, lines)| *lines > 0) {
-            self.telemetry.record(Name::LogLines, &[("fate", fate)], count(lines));
+        let parts = collected.parts();
+        let mut failure: Option<String> = None;
+        for (number, part) in parts.iter().enumerate() {
+            if failure.is_some() {
+                followed.following.settle(collected, part, |_| false);
+                continue;
+            }
+            let delivery = self.deliver_lines(&collected.lines[part.lines.clone()]).await;
+            done.accepted += delivery.accepted;
+            let first = part.lines.start;
+            followed
+                .following
+                .settle(collected, part, |line| delivery.outcomes.get(line - first) != Some(&Outcome::Pending));
+            failure = delivery.error.filter(|_| delivery.pending > 0).map(|error| error.to_string());
+            // After a crash at most the body under way comes again.
+            if number + 1 < parts.len() {
+                self.save_position(key, followed).await?;
+            }
         }
-        lock(&self.totals).sent_logs(&delivery, collected.left_out.values().sum());
-        following.settle(collected, |line| delivery.outcomes.get(line) != Some(&Outcome::Pending));
+        for (verdict, lines) in &collected.left_out {
+            self.telemetry.record(Name::LogLines, &[("fate", verdict.word())], count(*lines));
+        }
+        lock(&self.totals).left_out_logs(collected.left_out.values().sum());
+        let following = &mut followed.following;
         // Counts go before the checkpoint, which closes their minutes.
-        let mut failure = delivery.error.filter(|_| delivery.pending > 0).map(|error| error.to_string());
         let series = following.series();
         if failure.is_none() && !series.is_empty() {
             let sent = self.deliver(&series).await;
@@ -137,11 +161,10 @@ impl Jobs {
         }
         let news = following.commit(collected);
         let now = self.clock.now();
-        if news || now - *saved_at >= SAVE_EVERY {
-            self.save(key, &following.checkpoint()).await?;
-            *saved_at = now;
+        if news || now - followed.saved_at >= SAVE_EVERY {
+            self.save_position(key, followed).await?;
         }
-        if let Some(until) = following.until() {
+        if let Some(until) = followed.following.until() {
             let place = scope.aws.scope();
             let tags = [("aws_account", place.account.as_str()), ("region", place.region.as_str())];
             self.telemetry.record(Name::LogLag, &tags, seconds(now.timestamp_millis() - until));
@@ -150,6 +173,37 @@ impl Jobs {
             Some(message) => Err(Failure { message, tag: "datadog", retriable: true, fatal: false }),
             None => Ok(()),
         }
+    }
+}
+
+impl Jobs {
+    /// Sends lines, and counts what became of them.
+    async fn deliver_lines(&self, lines: &[Line]) -> Delivery {
+        let delivery = logs::deliver(&self.datadog, &self.settings.datadog, &self.clock, lines).await;
+        self.telemetry.record(
+            Name::ApiRequests,
+            &[("api", "datadog"), ("operation", "logs")],
+            count(delivery.requests),
+        );
+        let fates = [("accepted", delivery.accepted), ("too_old", delivery.too_old), ("refused", delivery.refused)];
+        for (fate, lines) in fates.into_iter().filter(|(_, lines)| *lines > 0) {
+            self.telemetry.record(Name::LogLines, &[("fate", fate)], count(lines));
+        }
+        if delivery.refused > 0 {
+            tracing::warn!(
+                lines = delivery.refused, reasons = ?delivery.reasons,
+                "datadog refuses lines for good, which are left out"
+            );
+        }
+        lock(&self.totals).sent_logs(&delivery);
+        delivery
+    }
+
+    async fn save_position(&self, key: &Key, followed: &mut Followed) -> Result<(), Failure> {
+        followed.unsaved = true;
+        self.save(key, &followed.following.checkpoint()).await?;
+        (followed.unsaved, followed.saved_at) = (false, self.clock.now());
+        Ok(())
     }
 }
 

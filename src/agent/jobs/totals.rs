@@ -162,11 +162,15 @@ impl Totals {
         *self.requests.entry("datadog:events".to_owned()).or_default() += 1;
     }
 
-    /// Adds a delivery of lines, and those that were not for it.
-    pub fn sent_logs(&mut self, delivery: &logs::Delivery, left_out: u64) {
+    /// Adds lines that are not sent.
+    pub fn left_out_logs(&mut self, lines: u64) {
+        self.logs.left_out += lines;
+    }
+
+    /// Adds a delivery of lines.
+    pub fn sent_logs(&mut self, delivery: &logs::Delivery) {
         self.logs.accepted += delivery.accepted;
         self.logs.lost += delivery.refused + delivery.too_old;
-        self.logs.left_out += left_out;
         *self.requests.entry("datadog:logs".to_owned()).or_default() += delivery.requests;
     }
 

@@ -74,6 +74,8 @@ pub struct Collected {
     items: Vec<(String, Item, Range<usize>)>,
     /// Groups of which a page was read.
     groups: BTreeSet<String>,
+    /// Groups that did not answer, and the last of their errors.
+    unanswered: (usize, Option<AwsError>),
     /// Groups that were asked; none when nobody was due.
     pub looks: usize,
     /// Pages that were read.
@@ -200,6 +202,14 @@ impl Following {
                 followed.found = Some(found);
             }
         }
+        // One group that does not answer costs only itself; when none does, it is CloudWatch.
+        if let (failed, Some(error)) = std::mem::take(&mut collected.unanswered) {
+            if failed == collected.looks {
+                collected.failed = collected.failed.or(Some(error));
+            } else {
+                collected.remarks.push(Remark::Unreadable(error));
+            }
+        }
         collected
     }
 
@@ -213,31 +223,36 @@ impl Following {
             collected.remarks.push(Remark::Lost { group: name.to_owned(), from, to });
         }
         let window = reader.window(at);
+        let is_behind = window.to < at;
         let asked = aws.filter_events(name, window.from, window.to, window.token.as_deref()).await;
         let page = match asked {
             Ok(page) => page,
             Err(error) => {
                 // A token that has grown old is refused: the window is begun anew.
                 reader.abort();
-                let found = match error.class {
+                return match error.class {
                     Class::NotFound => {
                         reader.nothing_before(at - self.policy.reread);
-                        return Found::Missing;
+                        Found::Missing
                     }
-                    Class::AccessDenied | Class::Refused => Found::Denied,
-                    _ => Found::Silence,
+                    Class::AccessDenied | Class::Refused => {
+                        collected.remarks.push(Remark::Unreadable(error));
+                        Found::Denied
+                    }
+                    Class::Server | Class::Unreachable => {
+                        collected.unanswered = (collected.unanswered.0 + 1, Some(error));
+                        Found::Unanswered
+                    }
+                    Class::Throttled | Class::Credentials | Class::Clock => {
+                        collected.failed = Some(error);
+                        Found::Silence
+                    }
                 };
-                if found == Found::Denied {
-                    collected.remarks.push(Remark::Unreadable(error));
-                } else {
-                    collected.failed = Some(error);
-                }
-                return found;
             }
         };
         collected.pages += 1;
         collected.groups.insert(name.to_owned());
-        let (more, is_empty) = (page.next.is_some(), page.events.is_empty());
+        let (more, is_empty) = (page.next.is_some() || is_behind, page.events.is_empty());
         let items = reader.take(page.events, page.next, group, &self.policy);
         let found = match (more, is_empty && !reader.waits()) {
             (true, _) => Found::More,
@@ -271,10 +286,10 @@ impl Following {
         collected.items.push((name.to_owned(), item, range));
     }
 
-    /// Whether `settled` says of each line that it need not be sent again. What is not settled is read again.
-    pub fn settle(&mut self, collected: &Collected, settled: impl Fn(usize) -> bool) {
+    /// Whether `settled` says of each line of a part that it need not be sent again. What is not settled is read again.
+    pub fn settle(&mut self, collected: &Collected, part: &Part, settled: impl Fn(usize) -> bool) {
         let mut behind: BTreeSet<&str> = BTreeSet::new();
-        for (name, item, range) in &collected.items {
+        for (name, item, range) in &collected.items[part.items.clone()] {
             let Some(followed) = self.groups.get_mut(name) else { continue };
             // What was refused in between stays in order: nothing after what is left of a group is settled.
             if !behind.contains(name.as_str()) && range.clone().all(&settled) {
@@ -326,6 +341,13 @@ impl Following {
         self.groups.values().filter(readable).map(|followed| followed.reader.position().until).min()
     }
 
+    /// Whether every group that answers has been read up to an instant, Unix milliseconds.
+    #[must_use]
+    pub fn has_read(&self, until: i64) -> bool {
+        let answers = |it: &&Followed| !matches!(it.found, Some(Found::Missing | Found::Denied | Found::Unanswered));
+        self.groups.values().filter(answers).all(|followed| followed.reader.position().until >= until)
+    }
+
     /// For the state: what is settled.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
@@ -335,9 +357,65 @@ impl Following {
     }
 }
 
+/// As much of what was collected as is settled together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    items: Range<usize>,
+    /// Its lines.
+    pub lines: Range<usize>,
+}
+
 impl Collected {
+    /// What was collected, about a body's worth of lines at a time.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut begun = Part { items: 0..0, lines: 0..0 };
+        for (index, (.., range)) in self.items.iter().enumerate() {
+            begun = Part { items: begun.items.start..index + 1, lines: begun.lines.start..range.end };
+            if begun.lines.len() >= MOST_LINES {
+                let next = Part { items: index + 1..index + 1, lines: range.end..range.end };
+                parts.push(std::mem::replace(&mut begun, next));
+            }
+        }
+        parts.extend((!begun.items.is_empty()).then_some(begun));
+        parts
+    }
+
     /// Whether a group's window has been read to its end, and not been committed.
     fn is_over(&self, name: &str, groups: &BTreeMap<String, Followed>) -> bool {
         self.groups.contains(name) && groups.get(name).is_some_and(|followed| followed.reader.is_over())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn for_all_items_parts_hold_each_of_them_and_about_a_body_of_lines(
+            lines in proptest::collection::vec(prop_oneof![0_usize..3, 0_usize..700], 0..60),
+        ) {
+            let mut collected = Collected::default();
+            let mut end = 0;
+            for lines in lines {
+                let item = Item { keys: Vec::new(), verdict: Verdict::Kept, bytes: 0, is_error: false, lines: Vec::new() };
+                collected.items.push((String::new(), item, end..end + lines));
+                end += lines;
+            }
+            let parts = collected.parts();
+            let (mut items, mut told) = (0, 0);
+            for part in &parts {
+                prop_assert_eq!((part.items.start, part.lines.start), (items, told));
+                prop_assert!(!part.items.is_empty() && part.lines.len() < 2 * MOST_LINES);
+                (items, told) = (part.items.end, part.lines.end);
+            }
+            prop_assert_eq!((items, told), (collected.items.len(), end));
+            let full = parts.iter().filter(|part| part.lines.len() >= MOST_LINES).count();
+            prop_assert!(full + 1 >= parts.len());
+        }
     }
 }

@@ -87,7 +87,7 @@ pub struct Window {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// What it was made of.
-    keys: Vec<(i64, u64)>,
+    pub(super) keys: Vec<(i64, u64)>,
     /// Why it is kept, or not.
     pub verdict: Verdict,
     /// Bytes of its text as it came.
@@ -331,6 +331,10 @@ impl Reader {
         self.environments = Environments::default();
         self.requests.clear();
         self.taken.clear();
+        // A window of many pages that is never read to its end is asked for in smaller ones.
+        if let Some(Window { from, to, .. }) = self.window.take_if(|window| window.pages > 0) {
+            self.chunk = (to.saturating_sub(from) / 2).clamp(MINUTE, self.chunk.max(MINUTE));
+        }
         self.window = None;
         self.deep_at = None;
     }

@@ -26,6 +26,8 @@ pub enum Found {
     Missing,
     /// It may not be read.
     Denied,
+    /// There was no answer.
+    Unanswered,
 }
 
 impl Found {
@@ -33,7 +35,7 @@ impl Found {
         match self {
             Self::More => MORE,
             Self::Events => BUSY,
-            Self::Silence => SILENT,
+            Self::Silence | Self::Unanswered => SILENT,
             Self::Missing => MISSING,
             Self::Denied => DENIED,
         }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use ddsync::model::resource::{Resource, ResourceKind};
 use ddsync::sink::logs::Outcome;
-use ddsync::source::discover::{Epoch, Tracked};
+use ddsync::source::discover::{Epoch, Memory, Tracked, discover};
 use ddsync::source::logs::following::{Checkpoint, Following};
-use ddsync::source::logs::group::Group;
+use ddsync::source::logs::group::{Group, groups};
 
 use super::*;
 
@@ -20,13 +20,39 @@ pub(super) fn group(name: &str) -> Group {
     let resource = Resource {
         arn: format!("arn:aws:logs:us-west-2:123456789012:log-group:{name}"),
         name: name.to_owned(),
-        kind: ResourceKind::Other("logs:log-group".into()),
+        kind: ResourceKind::LogGroup,
         tags: BTreeMap::new(),
     };
     let epochs = Arc::from([Epoch { since: 0, tags: Arc::clone(&tags) }]);
     let owner = Arc::new(Tracked { resource, epochs, stage: "split".into() });
     let origin = Origin { group: name.to_owned(), service: "wire".to_owned(), source: "cloudwatch".to_owned(), tags };
     Group { name: name.to_owned(), origin: Arc::new(origin), pipeline: "wire".into(), stage: "split".into(), owner }
+}
+
+/// What an application that is neither an endpoint nor a function writes, found by its tags alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_tagged_itself_is_found_and_read() {
+    let name = "/wire-tagged/app";
+    let sdk = aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(MOTO.url())
+        .region(Region::from_static("us-west-2"))
+        .credentials_provider(Credentials::new("AKIAEXAMPLE", "secret", None, None, "test"))
+        .load()
+        .await;
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&sdk);
+    let tags = [("pipeline", "Wire"), ("environment", "data_prod"), ("team", "Docs"), ("model", "split")];
+    let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let made = logs.create_log_group().log_group_name(name).set_tags(Some(tags.into())).send().await;
+    made.expect("a group");
+    let settings = settings("regions: [us-west-2]", []);
+    let aws = client(&MOTO.url(), "AKIAEXAMPLE", &settings, Clock::Real).await;
+    let inventory = discover(&aws, &settings, &[], &mut Memory::default(), Clock::Real.now()).await;
+    let inventory = inventory.expect("an inventory");
+    let groups = groups(&inventory);
+    let group = groups.iter().find(|group| group.name == name).expect("the group");
+    assert_eq!((group.pipeline.as_str(), group.stage.as_str()), ("wire", "split"));
+    assert!(group.origin.tags.contains(&format!("log_group:{name}")), "{:?}", group.origin.tags);
+    assert!(inventory.findings.iter().all(|finding| finding.resource != name), "{:?}", inventory.findings);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +84,9 @@ async fn a_hundred_thousand_events_arrive_once_in_the_order_of_their_streams() {
         }
         let delivery = deliver(&datadog, &settings.datadog, &Clock::Real, &collected.lines).await;
         assert_eq!(delivery.pending, 0, "{:?}", delivery.error);
-        following.settle(&collected, |line| delivery.outcomes[line] != Outcome::Pending);
+        for part in collected.parts() {
+            following.settle(&collected, &part, |line| delivery.outcomes[line] != Outcome::Pending);
+        }
         following.counted();
         following.commit(&collected);
     }

@@ -105,6 +105,29 @@ async fn bodies_that_are_too_large_for_datadog_or_come_too_often_arrive_all_the_
     assert!(screen.stdout.contains(" 0 lost"), "{}", screen.stdout);
 }
 
+/// As if it were run once every few hours.
+#[tokio::test]
+async fn a_pass_reads_all_that_was_written_since_the_last_one() {
+    let scene = scene().await;
+    assert_eq!(scene.run(&PASS).await.code, Some(0));
+    let before: BTreeSet<String> = ids(&scene.sim.logs());
+    set_back(&scene, 3 * HOUR);
+    let screen = scene.run(&PASS).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    let after = ids(&scene.sim.logs());
+    let now = morning().timestamp_millis();
+    let group = "/aws/sagemaker/Endpoints/lease-page-split";
+    let wanted = super::following::lines(&scene.sim, PRODUCTION, group, now - 3 * HOUR, now - HOUR);
+    assert!(wanted.len() > 100, "{}", wanted.len());
+    let missing: Vec<_> = wanted.keys().filter(|id| !after.contains(*id)).collect();
+    assert!(missing.is_empty(), "{} of {} are missing", missing.len(), wanted.len());
+    assert!(after.is_superset(&before));
+}
+
+fn ids(logs: &Logs) -> BTreeSet<String> {
+    logs.lines.iter().map(|line| line.text("event_id").to_owned()).collect()
+}
+
 #[tokio::test]
 async fn a_clock_that_is_off_moves_no_position() {
     let mut scene = scene().await;
@@ -124,24 +147,27 @@ async fn a_clock_that_is_off_moves_no_position() {
 async fn what_lies_too_far_back_is_lost_and_named() {
     let scene = scene().await;
     assert_eq!(scene.run(&PASS).await.code, Some(0));
-    // As if the program had stopped twenty hours ago.
-    let state = scene.path("state/logs");
+    set_back(&scene, 20 * HOUR);
+    let screen = scene.run(&PASS).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    assert!(screen.stderr.contains("is lost: Datadog takes no line that is older than 18 hours"), "{}", screen.stderr);
+    assert_eq!(scene.sim.logs().too_old, 0);
+}
+
+/// As if the program had stopped so long ago, in milliseconds.
+fn set_back(scene: &Scene, by: i64) {
     let mut changed = 0;
-    for file in walk(&state) {
+    for file in walk(&scene.path("state/logs")) {
         let mut object: Value = serde_json::from_str(&std::fs::read_to_string(&file).expect("a text")).expect("JSON");
         for position in object["data"]["groups"].as_object_mut().expect("groups").values_mut() {
             for key in ["until", "open"] {
-                position[key] = json!(position[key].as_i64().expect("an instant") - 20 * HOUR);
+                position[key] = json!(position[key].as_i64().expect("an instant") - by);
             }
             changed += 1;
         }
         std::fs::write(&file, object.to_string()).expect("written");
     }
     assert!(changed > 8);
-    let screen = scene.run(&PASS).await;
-    assert_eq!(screen.code, Some(0), "{}", screen.whole());
-    assert!(screen.stderr.contains("is lost: Datadog takes no line that is older than 18 hours"), "{}", screen.stderr);
-    assert_eq!(scene.sim.logs().too_old, 0);
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
