@@ -13,6 +13,13 @@ const WRITER_WITHIN: usize = 120;
 static KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("-----BEGIN "));
 static WORKER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" W-"));
 
+/// Longest line of a key's body, in bytes: the standards have 64 and 76. A line that follows a prefix is known by its
+/// length alone, and has the shortest that a full line has.
+const LONGEST_OF_KEY: usize = 100;
+const FULL_OF_KEY: usize = 64;
+/// <https://www.rfc-editor.org/rfc/rfc1421#section-4.6>, <https://www.rfc-editor.org/rfc/rfc9580#section-6.2.2>
+const HEADERS_OF_KEY: [&str; 5] = ["Proc-Type:", "DEK-Info:", "Version:", "Comment:", "Charset:"];
+
 const TRACEBACK: &str = "Traceback (most recent call last):";
 /// <https://docs.python.org/3/library/traceback.html>
 const CHAINS: [&str; 2] = [
@@ -33,7 +40,7 @@ pub enum State {
     Raised,
     /// That another one follows was told: its traceback.
     Chained,
-    /// Inside of a private key: anything up to its end.
+    /// Inside of a private key: what can be its body, up to its end.
     Key,
 }
 
@@ -69,7 +76,11 @@ impl State {
     #[must_use]
     pub fn step(self, line: &str) -> Step {
         if self == Self::Key {
-            return if line.contains("-----END ") { Step::Last } else { Step::More(Self::Key) };
+            return match line {
+                _ if line.contains("-----END ") => Step::Last,
+                _ if is_in_key(line) => Step::More(Self::Key),
+                _ => Step::Other,
+            };
         }
         if begins_key(line) {
             return Step::More(Self::Key);
@@ -105,6 +116,19 @@ fn begins_key(line: &str) -> bool {
     let Some(at) = KEY.find(line.as_bytes()) else { return false };
     let rest = &line[at..];
     rest.contains("PRIVATE KEY") && !rest.contains("-----END ")
+}
+
+/// Whether the body of a key can have a line. Anything else is none of it: else whoever prints the first line of a key
+/// hides what comes after it.
+fn is_in_key(line: &str) -> bool {
+    let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',');
+    let line = line.trim_matches(around).trim_end_matches("\\n").trim_end_matches("\\r");
+    let is_base64 = |text: &str| {
+        text.len() <= LONGEST_OF_KEY
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+    };
+    let after_prefix = || line.rsplit(' ').next().is_some_and(|word| word.len() >= FULL_OF_KEY && is_base64(word));
+    is_base64(line) || HEADERS_OF_KEY.iter().any(|header| line.starts_with(header)) || after_prefix()
 }
 
 /// Also that of a group: `  + Exception Group Traceback (most recent call last):`.

@@ -56,6 +56,38 @@ fn stack_traces_of_java_are_one() {
 #[test]
 fn a_key_that_is_printed_line_by_line_is_one() {
     is_one(&["-----BEGIN RSA PRIVATE KEY-----", "MIIEow", "IBAAKC", "-----END RSA PRIVATE KEY-----"]);
+    let full = "MIIEowIBAAKCAQEAvR+q0hTq/8K".repeat(3)[..64].to_owned();
+    is_one(&[
+        "  -----BEGIN RSA PRIVATE KEY-----",
+        "  Proc-Type: 4,ENCRYPTED",
+        "  DEK-Info: AES-256-CBC,0123456789ABCDEF",
+        "",
+        &format!("  {full}"),
+        &format!("10:00:00 INFO {full}"),
+        &format!("  \"{full}\\n\","),
+        "  QUJD==\r",
+        "  -----END RSA PRIVATE KEY-----",
+    ]);
+    let worker = "2024-05-01T10:00:00,123 [WARN ] W-9000-model_1.0-stderr MODEL_LOG - ";
+    let lines = ["-----BEGIN PRIVATE KEY-----", &full, "QUJD", "-----END PRIVATE KEY-----"];
+    let lines = lines.map(|line| format!("{worker}{line}"));
+    is_one(&lines.each_ref().map(String::as_str));
+}
+
+#[test]
+fn a_key_hides_no_line_that_cannot_be_of_it() {
+    for line in [
+        "ERROR: no",
+        "INFO: all is well",
+        "{\"level\":\"error\"}",
+        "Traceback (most recent call last):",
+        &"A".repeat(101),
+    ] {
+        let lines = ["-----BEGIN PRIVATE KEY-----", "MIIEow", line, "MIIEow"];
+        let out = texts(&lines);
+        assert_eq!(out[0], "-----BEGIN PRIVATE KEY-----\nMIIEow");
+        assert!(out[1].starts_with(line), "{out:?}");
+    }
 }
 
 #[test]
