@@ -65,7 +65,11 @@ pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Read
     let mut line = Line { id, stream, at, status, message, attributes, origin: Arc::clone(origin) };
     let mut redacted = redaction.line(&mut line);
     if is_json && line.message.is_empty() {
-        line.message = json::summary(&line.attributes);
+        // A name and its value may fit together what neither does alone.
+        let summary = json::summary(&line.attributes);
+        let clean = redaction.text(&summary);
+        redacted |= clean != summary;
+        line.message = clean.into_owned();
     }
     let class = (line.status.is_error() && part == 0).then(|| class_of(&line));
     let own = [("request_id", ids.request), ("inference_id", ids.inference)];

@@ -157,7 +157,14 @@ impl Redaction {
             Value::String(text) => self.own(text),
             Value::Array(items) => items.iter_mut().fold(false, |changed, item| self.value(item) | changed),
             Value::Object(object) => self.object(object),
-            Value::Number(number) if self.cards.is_some() && is_card(&number.to_string()) => blank(value),
+            Value::Number(number) if self.cards.is_some() || !self.patterns.is_empty() => {
+                let mut text = number.to_string();
+                let changed = self.own(&mut text);
+                if changed {
+                    *value = Value::String(text);
+                }
+                changed
+            }
             _ => false,
         }
     }

@@ -160,6 +160,22 @@ fn more_goes_when_it_is_asked_for() {
 }
 
 #[test]
+fn numbers_go_as_their_digits_do() {
+    let patterns = vec![r"\b[0-9]{9}\b".to_owned(), r"pin=\d+".to_owned()];
+    let rules = Rules { credentials: true, emails: false, cards: true, patterns };
+    let redaction = Redaction::new(&rules).expect("rules");
+    let text = r#"{"ssn":123456789,"list":[{"card":4111111111111111.0},-4111111111111111],"n":17,"x":1.5,"pin":4}"#;
+    let mut joined = joined([event(1, "s", text)]);
+    let reading = read(joined.remove(0), &origin(), &redaction);
+    assert_eq!(
+        serde_json::Value::Object(reading.line.attributes),
+        json!({"ssn": "[redacted]", "list": [{"card": "[redacted].0"}, "-[redacted]"], "n": 17, "x": 1.5, "pin": 4})
+    );
+    assert_eq!(reading.line.message, r#"n=17 [redacted] ssn="[redacted]" x=1.5"#);
+    assert!(reading.redacted);
+}
+
+#[test]
 fn patterns_have_limits() {
     let new = |patterns: Vec<String>| {
         Redaction::new(&Rules { patterns, ..Rules::default() }).map(|_| ()).expect_err("a bad pattern").to_string()
