@@ -111,10 +111,11 @@ impl Redaction {
         text
     }
 
-    /// Takes what must not leave out of a line: its message, the names and values of its attributes, and values by their
-    /// names. Whether there was any.
+    /// Takes what must not leave out of a line: its message, the name of its stream, the names and values of its
+    /// attributes, and values by their names. Whether there was any.
     pub fn line(&self, line: &mut Line) -> bool {
         let mut changed = self.own(&mut line.message);
+        changed |= self.own(&mut line.stream);
         changed |= self.object(&mut line.attributes);
         changed
     }

@@ -176,6 +176,25 @@ fn numbers_go_as_their_digits_do() {
 }
 
 #[test]
+fn the_name_of_a_stream_hides_nothing() {
+    let rules = Rules { emails: true, patterns: vec![r"cust-\d+".to_owned()], ..Rules::default() };
+    let redaction = Redaction::new(&rules).expect("rules");
+    for (stream, clean) in [
+        ("cust-17/password=hunter2", "[redacted]/password=[redacted]"),
+        ("of/me@example.com", "of/[redacted]"),
+        (
+            "2024/05/01/[$LATEST]0123456789abcdef0123456789abcdef",
+            "2024/05/01/[$LATEST]0123456789abcdef0123456789abcdef",
+        ),
+        ("AllTraffic/i-0123456789abcdef0/data-log", "AllTraffic/i-0123456789abcdef0/data-log"),
+    ] {
+        let reading = read(joined([event(1, stream, "INFO: x")]).remove(0), &origin(), &redaction);
+        assert_eq!(reading.line.stream, clean);
+        assert_eq!(reading.redacted, stream != clean);
+    }
+}
+
+#[test]
 fn patterns_have_limits() {
     let new = |patterns: Vec<String>| {
         Redaction::new(&Rules { patterns, ..Rules::default() }).map(|_| ()).expect_err("a bad pattern").to_string()
