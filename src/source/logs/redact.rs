@@ -13,6 +13,9 @@ use credentials::{KNOWN, Known};
 pub use crate::config::settings::Redact as Rules;
 use crate::model::log::Line;
 
+/// What names a value that stands beside it, and the value: `{"name": "DB_PASSWORD", "value": "x"}`.
+const NAMES: [&str; 4] = ["name", "Name", "key", "Key"];
+const VALUES: [&str; 2] = ["value", "Value"];
 /// Stands for what was there.
 pub const MARK: &str = "[redacted]";
 /// Memory that one pattern of the settings may take, in bytes.
@@ -130,6 +133,13 @@ impl Redaction {
     fn object(&self, object: &mut Map<String, Value>) -> bool {
         let mut changed = false;
         let mut renamed = Vec::new();
+        let named = NAMES.iter().find_map(|name| object.get(*name)?.as_str()).map(str::to_owned);
+        if let (Some(name), Some(credentials)) = (named, &self.credentials) {
+            for value in VALUES {
+                let Some(value) = object.get_mut(value) else { continue };
+                changed |= credentials.is_secret_of(&name, value) && blank(value);
+            }
+        }
         for (name, value) in object.iter_mut() {
             let secret = self.credentials.as_ref().is_some_and(|credentials| credentials.is_secret(name, value));
             changed |= if secret { blank(value) } else { self.value(value) };
@@ -156,7 +166,15 @@ impl Redaction {
     fn value(&self, value: &mut Value) -> bool {
         match value {
             Value::String(text) => self.own(text),
-            Value::Array(items) => items.iter_mut().fold(false, |changed, item| self.value(item) | changed),
+            Value::Array(items) => {
+                let paired = match (items.as_mut_slice(), &self.credentials) {
+                    ([Value::String(name), value @ Value::String(_)], Some(credentials)) => {
+                        credentials.is_secret_of(name, value) && blank(value)
+                    }
+                    _ => false,
+                };
+                items.iter_mut().fold(paired, |changed, item| self.value(item) | changed)
+            }
             Value::Object(object) => self.object(object),
             Value::Number(number) if self.cards.is_some() || !self.patterns.is_empty() => {
                 let mut text = number.to_string();
@@ -212,7 +230,13 @@ impl Credentials {
 
     fn is_secret(&self, name: &str, value: &Value) -> bool {
         let long = || value.as_str().is_some_and(|text| text.len() >= credentials::LONG);
-        self.secret_name.is_match(name) || long() && self.token_name.is_match(name)
+        let whole = || value.is_string() && name.eq_ignore_ascii_case(credentials::WHOLE);
+        self.secret_name.is_match(name) || long() && self.token_name.is_match(name) || whole()
+    }
+
+    /// Also of a name that is a value itself: then a sentence that ends with one is none.
+    fn is_secret_of(&self, name: &str, value: &Value) -> bool {
+        !name.contains(char::is_whitespace) && self.is_secret(name, value)
     }
 }
 

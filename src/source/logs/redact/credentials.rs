@@ -9,7 +9,8 @@ pub(super) const LONG: usize = 12;
 
 /// Names whose values are secret, whatever stands before them: `DB_PASSWORD`, `aws_secret_access_key`.
 pub(super) const SECRETS: &str = concat!(
-    "passwords?|passwd|passphrase|pwd|[_-]pass|secret(?:[_-]?access)?(?:[_-]?key)?|",
+    "passwords?|passwd|passphrase|pwd|",
+    "(?:[_-]|db|pg|sql|smtp|ftp|ldap|redis|user|root|admin)pass|secret(?:[_-]?access)?(?:[_-]?key)?|",
     "(?:private|api|app|application|access|account|encryption|signing)[_-]?key(?:[_-]?id)?|credentials?|",
     "(?:access|auth|refresh|session|security|id|api|bearer|bot|csrf|hf|github)[_-]?token|",
     "x-amz-(?:signature|credential)|authorization|cookie"
@@ -17,14 +18,25 @@ pub(super) const SECRETS: &str = concat!(
 /// Names whose values are secret when they are long.
 pub(super) const TOKENS: &str = "token";
 
+/// Names whose values are secret when they are texts, and nothing stands before them: tests pass, too.
+pub(super) const WHOLE: &str = "pass";
+
 /// What may stand between a name and its value, also in a text of JSON.
 const SPACE: &str = r"(?:\s|\\+[nrt])*";
+/// A value between quotation marks.
+const QUOTED: &str = concat!(
+    r#"(?P<A>[bru]?")(?:[^"\\]|\\.)*(?P<a>"|\z)|(?P<B>[bru]?')(?:[^'\\]|\\.)*(?P<b>'|\z)|"#,
+    // JSON in a text of JSON, and in that of another one: quotation marks in the value have more backslashes.
+    r#"(?P<C>\\")(?:\\{2,}"|[^"\\]|\\+[^"\\])*(?P<c>\\?"|\\*\z)|(?P<D>\\{2,}")(?:\\{5,}"|[^"\\]|\\+[^"\\])*(?P<d>\\{0,4}"|\\*\z)|"#,
+    r#"(?P<E>\\+')[^']*?(?P<e>\\*'|\z)"#
+);
 
 /// One rule.
 pub(super) struct Known {
     /// One of these is in whatever the rule applies to, in any case of letters.
     pub(super) signs: &'static [&'static str],
-    /// `SECRETS`, `TOKENS` and `SPACE` stand for the constants. The group `before` stays, and so do quotation marks.
+    /// `SECRETS`, `TOKENS`, `WHOLE`, `QUOTED` and `SPACE` stand for the constants. The group `before` stays, and so
+    /// do quotation marks.
     pub(super) pattern: &'static str,
 }
 
@@ -36,7 +48,12 @@ pub(super) fn quotes<'t>(found: &Captures<'t>) -> (&'t str, &'t str) {
 
 pub(super) fn with_names(pattern: &str) -> String {
     debug_assert!(!pattern.contains(MARK), "the mark is found by no rule of its own");
-    pattern.replace("SECRETS", SECRETS).replace("TOKENS", TOKENS).replace("SPACE", SPACE)
+    pattern
+        .replace("SECRETS", SECRETS)
+        .replace("TOKENS", TOKENS)
+        .replace("WHOLE", WHOLE)
+        .replace("QUOTED", QUOTED)
+        .replace("SPACE", SPACE)
 }
 
 /// Signs of [`SECRETS`].
@@ -46,6 +63,16 @@ const NAMES: &[&str] = &[
     "pwd",
     "_pass",
     "-pass",
+    "dbpass",
+    "pgpass",
+    "sqlpass",
+    "smtppass",
+    "ftppass",
+    "ldappass",
+    "redispass",
+    "userpass",
+    "rootpass",
+    "adminpass",
     "secret",
     "key",
     "credential",
@@ -78,25 +105,45 @@ pub(super) const KNOWN: &[Known] = &[
         signs: &["hf_", "sk-", "xox"],
         pattern: r"(?-u:\b)(?:hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,})",
     },
+    // Stripe, Google, GitLab and npm: <https://docs.github.com/en/code-security/reference/secret-security/supported-secret-scanning-patterns>
+    Known {
+        signs: &["k_live_", "aiza", "glpat-", "npm_"],
+        pattern: r"(?-u:\b)(?:[rs]k_live_[A-Za-z0-9]{10,}|AIza[0-9A-Za-z_-]{35}|glpat-[A-Za-z0-9_-]{20,}(?:\.[A-Za-z0-9_-]+)*|npm_[A-Za-z0-9]{30,})",
+    },
+    // SendGrid.
+    Known { signs: &["sg."], pattern: r"(?-u:\b)SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}" },
+    // <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/>
+    Known {
+        signs: &["hooks.slack.com"],
+        pattern: r"(?i)(?P<before>hooks\.slack\.com\\*/(?:services|workflows|triggers)\\*/)[a-z0-9_-]+(?:\\*/[a-z0-9_-]+)*",
+    },
     // <https://www.rfc-editor.org/rfc/rfc7519>: a header, a body, and a signature that may be empty.
     Known { signs: &["eyj"], pattern: r"(?-u:\b)eyJ[A-Za-z0-9_=-]{5,}\.[A-Za-z0-9_=-]{5,}(?:\.[A-Za-z0-9_=-]*){0,3}" },
     Known { signs: &["://"], pattern: r#"(?P<before>://[^\s/:@"'<>]*:)[^\s/"'<>]+(?P<a>@)"# },
-    // The whole of a header, up to the end of its line or of the text that it is quoted in.
+    // The whole of a header, up to the end of its line or of the text that it is quoted in. Some have quotation marks of
+    // their own: always up to the end of the line.
     Known {
         signs: &["authorization", "cookie"],
-        pattern: r#"(?i)(?P<before>\b(?:authorization|cookie)\\*["']?\s*[:=,]\s*(?:[bu]?\\*["']|\\+)?)[^\s"'\\][^\r\n"'\\]*"#,
+        pattern: r#"(?i)(?P<before>\b(?:authorization|cookie)\\*["']?\s*[:=,]\s*(?:[bu]?\\*["']|\\+)?)(?:(?:digest|oauth|signature|hawk)\s[^\r\n]*|[^\s"'\\][^\r\n"'\\]*)"#,
     },
     Known { signs: &["bearer", "basic"], pattern: r"(?i)(?P<before>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}" },
-    // `password: x`, `"password": "x"`, `{'password': 'x'}`, `\"password\": \"x\"`, `PASSWORD=x`, `("password", "x")`.
+    // `curl -u me:x`, also as a list of arguments.
+    Known {
+        signs: &["curl"],
+        pattern: r#"(?i)(?P<before>\bcurl\b[^\r\n]*?[\s"'](?:-[a-z]*u|--(?:proxy-)?user)(?:[\s"',=]|\\+["'])*[^\s:"'\\]+:)[^\s"'\\]+"#,
+    },
+    // `password: x`, `"password": "x"`, `{'password': 'x'}`, `\"password\": \"x\"`, `PASSWORD=x`, `("password", "x")`, and
+    // `"name": "PASSWORD", "value": "x"`.
     Known {
         signs: NAMES,
         pattern: concat!(
-            r#"(?is)(?P<before>(?:SECRETS)(?:\\*["']\s*(?:=>|[:=,])|\s*(?:=>|:=|[:=]))SPACE)(?:"#,
-            r#"(?P<A>[bru]?")(?:[^"\\]|\\.)*(?P<a>"|\z)|(?P<B>[bru]?')(?:[^'\\]|\\.)*(?P<b>'|\z)|"#,
-            // JSON in a text of JSON, and in that of another one: quotation marks in the value have more backslashes.
-            r#"(?P<C>\\")(?:\\{2,}"|[^"\\]|\\+[^"\\])*(?P<c>\\?"|\\*\z)|(?P<D>\\{2,}")(?:\\{5,}"|[^"\\]|\\+[^"\\])*(?P<d>\\{0,4}"|\\*\z)|"#,
-            r#"(?P<E>\\+')[^']*?(?P<e>\\*'|\z)|[^\s"'\\]+)"#
+            r#"(?is)(?P<before>(?:SECRETS)(?:\\*["']\s*(?:=>|[:=,])|\s*(?:=>|:=|[:=]))SPACE(?:\\*["']?value\\*["']?\s*[:=]SPACE)?)(?:"#,
+            r#"QUOTED|[^\s"'\\]+)"#
         ),
+    },
+    Known {
+        signs: &["pass\"", "pass'", "pass\\"],
+        pattern: r#"(?is)(?P<before>["'](?:WHOLE)\\*["']\s*[:=]SPACE)(?:QUOTED)"#,
     },
     Known {
         signs: &["token"],

@@ -54,6 +54,24 @@ fn corpus() -> Vec<(String, String)> {
         (format!("-----BEGIN OPENSSH PRIVATE KEY-----\\n{key}\\n and then it was cut"), key),
         ("ERROR: config:\n  password:\n    hunter2".to_owned(), "hunter2"),
         (format!("ERROR: config:\n  \"api_key\":\n    \"{datadog}\""), datadog),
+        (r#"{"name":"DB_PASSWORD","value":"hunter2"}"#.to_owned(), "hunter2"),
+        (r#"{"env": [{"Key": "x-api-key", "Value": "hunter2"}]}"#.to_owned(), "hunter2"),
+        ("[{'name': 'DB_PASSWORD', 'value': 'hunter2'}]".to_owned(), "hunter2"),
+        (r#"{"headers":[["x-api-key","hunter2"]]}"#.to_owned(), "hunter2"),
+        (r#"Authorization: Digest username="me", realm="x", response="hunter2""#.to_owned(), "hunter2"),
+        (r#"{'Authorization': 'Digest username="me", response="hunter2"'}"#.to_owned(), "hunter2"),
+        ("DBPASS=hunter2".to_owned(), "hunter2"),
+        (r#"{"user": "me", "pass": "hunter2"}"#.to_owned(), "hunter2"),
+        ("{'user': 'me', 'PASS': 'hunter2'}".to_owned(), "hunter2"),
+        ("curl -s -u me:hunter2 https://x".to_owned(), "hunter2"),
+        ("run ['curl', '--user', 'me:hunter2', 'https://x']".to_owned(), "hunter2"),
+        (format!("charge by sk_live_{datadog}"), datadog),
+        (format!("charge by rk_live_{datadog}"), datadog),
+        (format!("maps?x=AIza{datadog}-_x&y=1"), datadog),
+        (format!("glpat-{datadog}.01.abc"), datadog),
+        (format!("mail by SG.{}.{datadog}", "aB3_-x".repeat(4)), datadog),
+        (format!("npm_{datadog}wxyz"), datadog),
+        (format!("POST https://hooks.slack.com/services/T00000000/B00000000/{datadog}"), datadog),
     ];
     pairs.into_iter().map(|(text, secret)| (text, secret.to_owned())).collect()
 }
@@ -121,6 +139,23 @@ fn values_go_by_their_names() {
 }
 
 #[test]
+fn values_go_by_the_names_beside_them() {
+    let reading = read_one(
+        &json!({"message": "x", "env": [{"name": "DB_PASSWORD", "value": "a"}, {"Value": 7, "Key": "x-api-key"},
+            {"name": "PORT", "value": "80"}, {"name": "the wrong password", "value": "b"}],
+            "headers": [["x-api-key", "c"], ["host", "d"], ["no password", "e"], ["password", "f", "g"]],
+            "pass": "h", "results": {"pass": 3, "bypass": "i"}})
+        .to_string(),
+    );
+    let attributes = json!({
+        "env": [{"name": "DB_PASSWORD", "value": "[redacted]"}, {"Value": "[redacted]", "Key": "x-api-key"},
+            {"name": "PORT", "value": "80"}, {"name": "the wrong password", "value": "b"}],
+        "headers": [["x-api-key", "[redacted]"], ["host", "d"], ["no password", "e"], ["password", "f", "g"]],
+        "pass": "[redacted]", "results": {"pass": 3, "bypass": "i"}});
+    assert_eq!(serde_json::Value::Object(reading.line.attributes), attributes);
+}
+
+#[test]
 fn what_is_around_a_secret_stays() {
     for (text, clean) in [
         ("{\"password\": \"a\\\"b\", \"user\": \"me\"}", "{\"password\": \"[redacted]\", \"user\": \"me\"}"),
@@ -128,6 +163,14 @@ fn what_is_around_a_secret_stays() {
         ("f(password='a b', user='me')", "f(password='[redacted]', user='me')"),
         ("{\\\"password\\\": \\\"a\\\", \\\"x\\\": 1}", "{\\\"password\\\": \\\"[redacted]\\\", \\\"x\\\": 1}"),
         ("GET https://me:pw@host/x", "GET https://me:[redacted]@host/x"),
+        (
+            r#"{"name": "DB_PASSWORD", "value": "a", "x": 1}"#,
+            r#"{"name": "DB_PASSWORD", "value": "[redacted]", "x": 1}"#,
+        ),
+        (r#"{"pass": "a", "x": 1}"#, r#"{"pass": "[redacted]", "x": 1}"#),
+        ("curl -u me:pw https://x", "curl -u me:[redacted] https://x"),
+        ("https://hooks.slack.com/services/T0/B0/x.", "https://hooks.slack.com/services/[redacted]."),
+        ("Authorization: Digest a=\"b\", c=\"d\"\nHost: x", "Authorization: [redacted]\nHost: x"),
         ("Authorization: Bearer abc\nHost: x", "Authorization: [redacted]\nHost: x"),
     ] {
         assert_eq!(redaction().text(text), clean);
@@ -143,6 +186,9 @@ fn what_is_no_secret_stays() {
         "https://example.com:8443/a@b and user@example.com",
         "model-0123456789abcdef0123456789abcdef loaded from s3://bucket/key",
         "basic checks passed",
+        "{\"pass\": 12, \"fail\": 0} and bypass=on, compass=north, pass: 3, tests pass",
+        "curl https://example.com:443/x -o out, npm_config_cache=/tmp, msg.text.of, see https://hooks.slack.com/services",
+        "name: model, value: 3, {\"name\": \"speed\", \"value\": \"fast\"}",
     ] {
         assert_eq!(redaction().text(text), text);
     }
