@@ -188,11 +188,11 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder, keys: &'static str) -> Result<Value, SendError> {
-        self.send_to(&self.base_url, request, keys).await
+        let answer = self.exchange(&self.base_url, request, MAX_ANSWER_BYTES).await?;
+        self.judge(&self.base_url, answer, keys)
     }
 
-    async fn send_to(&self, to: &Address, request: RequestBuilder, keys: &'static str) -> Result<Value, SendError> {
-        let answer = self.exchange(to, request, MAX_ANSWER_BYTES).await?;
+    fn judge(&self, to: &Address, answer: Answer, keys: &'static str) -> Result<Value, SendError> {
         if answer.is_success() && answer.is_datadogs() {
             return Ok(answer.json.unwrap_or_default());
         }
@@ -260,6 +260,12 @@ impl Answer {
     /// Whether Datadog can have said it. A login page of the network answers 200 to everything.
     fn is_datadogs(&self) -> bool {
         self.json.is_some() || self.body.trim_ascii().is_empty()
+    }
+
+    /// Whether it is Datadog's JSON that says what is wrong. The page of a proxy or of a firewall is not.
+    fn names_errors(&self) -> bool {
+        let Some(json) = &self.json else { return false };
+        error::listed(json).is_some() || json.get("error").is_some_and(|error| !error.is_null())
     }
 
     fn text(&self) -> Cow<'_, str> {

@@ -109,19 +109,35 @@ struct Run<'a> {
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Accepted,
-    Refused(&'static str),
+    /// One line, and who says so.
+    Refused(Voice, &'static str),
     Halve,
     /// Pending, and so is all that follows.
     Stop,
+}
+
+/// Who refuses a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    /// Datadog, in its own JSON.
+    Datadog,
+    /// A proxy or a firewall on the way. It may refuse one line, or a size, or everything.
+    Stranger,
 }
 
 /// `single` says that the body holds one line.
 fn judge(answer: &Result<(), SendError>, single: bool) -> Verdict {
     match answer {
         Ok(()) => Verdict::Accepted,
-        Err(SendError::BadRequest { .. }) if single => Verdict::Refused("bad_request"),
-        Err(SendError::TooLarge) if single => Verdict::Refused("too_large"),
-        Err(SendError::BadRequest { .. } | SendError::TooLarge) => Verdict::Halve,
+        Err(SendError::BadRequest { .. }) if single => Verdict::Refused(Voice::Datadog, "bad_request"),
+        Err(SendError::TooLarge) if single => Verdict::Refused(Voice::Datadog, "too_large"),
+        Err(SendError::Misdirected { status: 400 | 422, .. }) if single => {
+            Verdict::Refused(Voice::Stranger, "bad_request")
+        }
+        Err(SendError::Misdirected { status: 413, .. }) if single => Verdict::Refused(Voice::Stranger, "too_large"),
+        Err(
+            SendError::BadRequest { .. } | SendError::TooLarge | SendError::Misdirected { status: 400 | 413 | 422, .. },
+        ) => Verdict::Halve,
         Err(_) => Verdict::Stop,
     }
 }
@@ -153,7 +169,12 @@ impl Run<'_> {
             let answer = self.send(&batch).await;
             match judge(&answer, batch.lines.len() == 1) {
                 Verdict::Accepted => self.account.settle(&batch.lines, Outcome::Accepted, ""),
-                Verdict::Refused(reason) => self.account.settle(&batch.lines, Outcome::Refused, reason),
+                Verdict::Refused(voice, reason) => {
+                    self.account.refuse(&batch.lines, voice, reason);
+                    if self.account.meets_a_wall() {
+                        return;
+                    }
+                }
                 Verdict::Halve if splits < MAX_SPLITS => {
                     splits += 1;
                     let middle = batch.range.start.midpoint(batch.range.end);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Voice;
 use crate::client::datadog::SendError;
 
 /// What became of a line.
@@ -11,7 +12,7 @@ pub enum Outcome {
     Accepted,
     /// Older than Datadog keeps; it was not sent.
     TooOld,
-    /// Datadog said no for good, or it cannot be sent.
+    /// Datadog said no for good, or it cannot be sent. A no counts when another line was taken, or no other was refused.
     Refused,
     /// Not delivered: read it again.
     Pending,
@@ -53,19 +54,48 @@ impl Delivery {
 #[derive(Debug)]
 pub(super) struct Account {
     lines: Vec<(Outcome, &'static str)>,
+    /// Lines that were refused when each was sent alone, and by whom.
+    alone: Vec<(usize, Voice)>,
     delivery: Delivery,
 }
 
 impl Account {
     /// Of so many lines, each pending until it is settled.
     pub(super) fn new(lines: usize) -> Self {
-        Self { lines: vec![(Outcome::Pending, ""); lines], delivery: Delivery::default() }
+        Self { lines: vec![(Outcome::Pending, ""); lines], alone: Vec::new(), delivery: Delivery::default() }
     }
 
     /// Settles lines by their indices. `reason` is told of what is refused.
     pub(super) fn settle(&mut self, lines: &[usize], outcome: Outcome, reason: &'static str) {
         for line in lines {
             self.lines[*line] = (outcome, reason);
+        }
+    }
+
+    /// Settles lines that were sent alone and refused. Whether that holds, [`Account::close`] decides.
+    pub(super) fn refuse(&mut self, lines: &[usize], voice: Voice, reason: &'static str) {
+        self.settle(lines, Outcome::Refused, reason);
+        self.alone.extend(lines.iter().map(|line| (*line, voice)));
+    }
+
+    /// Whether a stranger has refused several lines and nobody has taken any: to halve further would only ask more often.
+    pub(super) fn meets_a_wall(&self) -> bool {
+        let strange = self.alone.iter().filter(|(_, voice)| *voice == Voice::Stranger).count();
+        strange > 1 && !self.anything_is_accepted()
+    }
+
+    fn anything_is_accepted(&self) -> bool {
+        self.lines.iter().any(|(outcome, _)| *outcome == Outcome::Accepted)
+    }
+
+    /// A line is bad when another one was taken, or when Datadog says so of it alone. Otherwise it is likelier that
+    /// everything is refused, whatever it is, and nothing is lost for that.
+    fn doubt(&mut self) {
+        let strange = self.alone.iter().any(|(_, voice)| *voice == Voice::Stranger);
+        if (strange || self.alone.len() > 1) && !self.anything_is_accepted() {
+            for (line, _) in std::mem::take(&mut self.alone) {
+                self.lines[line] = (Outcome::Pending, "");
+            }
         }
     }
 
@@ -79,8 +109,9 @@ impl Account {
     }
 
     /// Counts. What is not sent after the first line that is pending is read again with it, and counted then.
-    pub(super) fn close(self) -> Delivery {
-        let Self { lines, mut delivery } = self;
+    pub(super) fn close(mut self) -> Delivery {
+        self.doubt();
+        let Self { lines, mut delivery, .. } = self;
         for (mut outcome, reason) in lines {
             if delivery.pending > 0 {
                 outcome = Outcome::Pending;

@@ -48,6 +48,15 @@ struct Intake {
 }
 
 async fn serve(script: Script, headers: &'static [(&'static str, &'static str)]) -> (String, Arc<Mutex<Intake>>) {
+    serve_as(script, headers, r#"{"errors":[{"status":"400","title":"Bad Request","detail":"no"}]}"#).await
+}
+
+/// Like [`serve`], with what it says where it does not take anything.
+async fn serve_as(
+    script: Script,
+    headers: &'static [(&'static str, &'static str)],
+    no: &'static str,
+) -> (String, Arc<Mutex<Intake>>) {
     let intake = Arc::new(Mutex::new(Intake::default()));
     let state = (Arc::clone(&intake), Arc::new(Mutex::new(script)));
     let answer = move |body: Bytes| {
@@ -65,7 +74,7 @@ async fn serve(script: Script, headers: &'static [(&'static str, &'static str)])
             }
             let headers: HeaderMap =
                 headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-            (StatusCode::from_u16(status).unwrap(), headers, "{}")
+            (StatusCode::from_u16(status).unwrap(), headers, if status == 202 { "{}" } else { no })
         }
     };
     let app = Router::new().route("/api/v2/logs", post(answer));
@@ -152,9 +161,54 @@ async fn a_body_said_to_be_too_large_is_halved_down_to_a_line() {
     let (url, intake) = serve(Box::new(|messages, _| if messages.len() > 2 { 413 } else { 202 }), &[]).await;
     let delivery = run(&url, &Clock::Real, &lines(9, &Clock::Real)).await;
     assert_eq!((fate(&delivery), intake.lock().unwrap().taken.len()), ([9, 0, 0, 0], 9));
-    let (url, _) = serve(Box::new(|_, _| 413), &[]).await;
+    let script = |messages: &[String], _| if messages == ["0"] { 202 } else { 413 };
+    let (url, _) = serve(Box::new(script), &[]).await;
     let delivery = run(&url, &Clock::Real, &lines(3, &Clock::Real)).await;
-    assert_eq!((fate(&delivery), delivery.reasons), ([0, 0, 3, 0], [("too_large", 3)].into()));
+    assert_eq!((fate(&delivery), delivery.reasons), ([1, 0, 2, 0], [("too_large", 2)].into()));
+}
+
+/// What a firewall says.
+const PAGE: &str = "<html><body>Request blocked</body></html>";
+
+#[tokio::test]
+async fn who_refuses_everything_loses_nothing() {
+    for (status, tag) in [(400, "misdirected"), (413, "misdirected"), (422, "misdirected")] {
+        for count in [1, 2, 1_000] {
+            let (url, _) = serve_as(Box::new(move |_, _| status), &[], PAGE).await;
+            let delivery = run(&url, &Clock::Real, &lines(count, &Clock::Real)).await;
+            assert_eq!((fate(&delivery), delivery.settled()), ([0, 0, 0, count as u64], 0), "{status}");
+            assert!(delivery.reasons.is_empty() && delivery.requests < 15, "{delivery:?}");
+            assert_eq!(delivery.error.map(|error| error.tag()), Some(tag));
+        }
+    }
+    for (status, tag) in [(400, "bad_request"), (413, "too_large")] {
+        let (url, _) = serve(Box::new(move |_, _| status), &[]).await;
+        let delivery = run(&url, &Clock::Real, &lines(3, &Clock::Real)).await;
+        assert_eq!((fate(&delivery), delivery.error.map(|error| error.tag())), ([0, 0, 0, 3], Some(tag)));
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_datadog_refuses_does_not_stop_its_group_when_it_is_alone() {
+    let (url, _) = serve(Box::new(|_, _| 400), &[]).await;
+    let delivery = run(&url, &Clock::Real, &lines(1, &Clock::Real)).await;
+    assert_eq!((fate(&delivery), delivery.reasons), ([0, 0, 1, 0], [("bad_request", 1)].into()));
+}
+
+#[tokio::test]
+async fn what_a_firewall_refuses_among_lines_that_are_taken_is_refused() {
+    for bad in ["0", "5", "9"] {
+        let script =
+            move |messages: &[String], _| if messages.iter().any(|message| message == bad) { 400 } else { 202 };
+        let (url, intake) = serve_as(Box::new(script), &[], PAGE).await;
+        let delivery = run(&url, &Clock::Real, &lines(10, &Clock::Real)).await;
+        assert_eq!((fate(&delivery), delivery.reasons), ([9, 0, 1, 0], [("bad_request", 1)].into()), "{bad}");
+        assert_eq!(intake.lock().unwrap().taken.len(), 9);
+    }
+    // A proxy that takes small bodies only.
+    let script = |messages: &[String], _| if messages.len() > 2 { 413 } else { 202 };
+    let (url, _) = serve_as(Box::new(script), &[], PAGE).await;
+    assert_eq!(fate(&run(&url, &Clock::Real, &lines(9, &Clock::Real)).await), [9, 0, 0, 0]);
 }
 
 #[tokio::test]
@@ -169,9 +223,10 @@ async fn a_line_beyond_the_limit_is_refused_here() {
 
 #[tokio::test]
 async fn halving_has_an_end_and_what_is_left_is_pending() {
-    let (url, _) = serve(Box::new(|_, _| 400), &[]).await;
+    let script = |messages: &[String], _| if messages == ["0"] { 202 } else { 400 };
+    let (url, _) = serve(Box::new(script), &[]).await;
     let delivery = run(&url, &Clock::Real, &lines(1_000, &Clock::Real)).await;
-    assert_eq!(delivery.refused + delivery.pending, 1_000);
+    assert_eq!((delivery.accepted, delivery.refused + delivery.pending), (1, 999));
     assert!(delivery.refused > 100 && delivery.pending > 0, "{:?}", fate(&delivery));
     assert!(delivery.requests <= 2 * u64::from(MAX_SPLITS) + 1, "{}", delivery.requests);
 }
@@ -272,6 +327,7 @@ proptest! {
         prop_assert_eq!(delivery.outcomes.len(), ages.len());
         prop_assert_eq!(delivery.reasons.values().sum::<u64>(), delivery.refused);
         prop_assert_eq!(taken, delivery.accepted);
+        prop_assert!(delivery.accepted > 0 || delivery.refused <= 1, "{:?}", fate(&delivery));
         let settled = delivery.settled();
         prop_assert!(delivery.outcomes[settled..].iter().all(|outcome| *outcome == Outcome::Pending));
         prop_assert_eq!(delivery.pending, (ages.len() - settled) as u64);

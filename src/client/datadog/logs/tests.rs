@@ -48,7 +48,8 @@ async fn every_status_has_its_class() {
         (500, "server", true),
         (503, "server", true),
     ] {
-        let error = answered(status, "no").await.unwrap_err();
+        let error =
+            answered(status, r#"{"errors":[{"status":"400","title":"Bad Request","detail":"no"}]}"#).await.unwrap_err();
         assert_eq!((error.tag(), error.is_retriable()), (tag, retriable), "{status}: {error}");
     }
 }
@@ -64,6 +65,23 @@ async fn a_yes_that_datadog_cannot_have_said_is_none() {
     assert_eq!(listed.tag(), "bad_request");
     for yes in ["{}", "", "{\"errors\":[]}"] {
         answered(202, yes).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_no_to_the_body_that_datadog_cannot_have_said_is_of_something_on_the_way() {
+    for status in [400, 413, 422] {
+        for page in
+            ["<html>Request blocked</html>", "", "{}", "{\"errors\":[]}", "{\"error\":null}", "[]", "\"errors\""]
+        {
+            let error = answered(status, page).await.unwrap_err();
+            assert_eq!((error.tag(), error.is_retriable()), ("misdirected", false), "{status} {page}: {error}");
+            assert!(error.to_string().contains("`datadog.logs_url`") && !error.may_have_landed(), "{error}");
+        }
+        for said in [r#"{"errors":["no"]}"#, r#"{"errors":[{"detail":"no"}]}"#, r#"{"error":{"code":400}}"#] {
+            let tag = answered(status, said).await.unwrap_err().tag();
+            assert_eq!(tag, if status == 413 { "too_large" } else { "bad_request" }, "{status} {said}");
+        }
     }
 }
 
