@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod declared;
 pub mod dora;
 pub mod failure;
+pub mod hostile;
 pub mod log;
 pub mod pipeline;
 pub mod resource;

@@ -12,6 +12,8 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::model::hostile::is_hostile;
+
 const HEADING: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -228,14 +230,6 @@ fn escaped(json: &str) -> String {
         }
     }
     out
-}
-
-/// Control characters, and those that are not seen: they turn the direction of writing, or join and part words.
-/// <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
-fn is_hostile(c: char) -> bool {
-    let unseen = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}'];
-    let ranges = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{e0000}'..='\u{e007f}'];
-    c.is_control() || unseen.contains(&c) || ranges.iter().any(|range| range.contains(&c))
 }
 
 /// The start of a value that may be long; AWS allows 256 characters in a tag. JSON output has all of it.

@@ -7,6 +7,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use crate::model::failure::{FailedRequest, FailureContext};
+use crate::model::hostile::is_hostile;
 
 /// What finds the events about failures: `ddsync_event:failures pipeline:lease environment:data_prod`.
 pub const FAILURES: &str = "ddsync_event:failures";
@@ -88,9 +89,9 @@ fn item(failed: &FailedRequest) -> String {
     format!("- `{}` {}: `{words}`", inert(&failed.id), failed.class)
 }
 
-/// A text that neither calls anybody nor ends what it is written in.
+/// A text that neither calls anybody, nor ends what it is written in, nor shows other words than it holds.
 fn inert(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = text.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect();
     text.replace('@', "(at)").replace('`', "'").replace("%%", "% %").trim().to_owned()
 }
 

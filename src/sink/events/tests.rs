@@ -54,6 +54,16 @@ fn what_comes_from_a_log_calls_nobody_and_cannot_be_typed() {
     );
 }
 
+#[test]
+fn what_comes_from_a_log_shows_the_words_that_it_holds() {
+    let words = "\u{202e}drow\u{2066}s\u{200b}\u{2028}\u{e0041}\u{feff}x";
+    let event = failures(&context(vec![failed("or\u{200f}der", "other", words)]), &[], "https://app.datadoghq.eu");
+    let text = event["text"].as_str().unwrap_or_default();
+    let item = text.lines().find(|line| line.starts_with("- ")).unwrap_or_default();
+    assert_eq!(item, "- `or der` other: `drow s    x`");
+    assert!(!text.chars().any(|c| c != '\n' && is_hostile(c)), "{text:?}");
+}
+
 proptest! {
     #[test]
     fn for_all_failures_the_event_is_one_that_datadog_takes(
@@ -68,6 +78,7 @@ proptest! {
         prop_assert!(text.chars().count() <= 4_000);
         prop_assert_eq!(text.matches("%%%").count(), 2);
         prop_assert!(!text.contains('@'));
+        prop_assert!(!text.chars().any(|c| c != '\n' && is_hostile(c)), "{:?}", text);
         let named = text.lines().filter(|line| line.starts_with("- `")).count();
         let more = text.lines().find_map(|line| line.strip_prefix("- and ")?.strip_suffix(" more"));
         let more: usize = more.and_then(|more| more.parse().ok()).unwrap_or(0);
