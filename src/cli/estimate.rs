@@ -97,10 +97,13 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
         }
     }
     let (hot, warm) = (hot_every(settings), warm_every(settings));
-    let configured = fit(&total, hot, warm, &settings.limits, None);
+    let mut configured = fit(&total, hot, warm, &settings.limits, None);
+    configured.dollars = unsigned(configured.dollars);
     let unlimited = Limits { cloudwatch_dollars_per_month: None, datadog_series: None, ..settings.limits.clone() };
-    let at =
-        |seconds| fit(&total, Duration::from_secs(seconds), Duration::from_secs(seconds), &unlimited, None).dollars;
+    let at = |seconds| {
+        let every = Duration::from_secs(seconds);
+        unsigned(fit(&total, every, every, &unlimited, None).dollars)
+    };
     let per_hour = |tier, every: u64| {
         let minutes = usize::try_from(Rules::of(&settings.metrics, tier).reread / 60).unwrap_or(15) + 5;
         polls(&catalogue, &measured, tier, &configured, minutes) * 3600 / every.max(1)
@@ -123,6 +126,11 @@ pub(super) async fn run(args: &EstimateArgs, verbose: u8) -> Outcome {
         print::error(error);
     }
     Ok(u8::from(!errors.is_empty()))
+}
+
+/// The sum of no dollars without its sign: of floats the sum of nothing is -0.
+fn unsigned(dollars: f64) -> f64 {
+    dollars + 0.0
 }
 
 /// Discovers every account and region and asks how much is logged there; what fails leaves the rest alone.
@@ -222,4 +230,22 @@ fn imagined(endpoints: u32) -> Vec<Subject> {
             [subject(Target::Endpoint, &name, None), variant]
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn nothing_costs_nothing_and_not_less() {
+        let environment = config::settings::Environment::new();
+        let limits = config::read("regions: [us-west-2]", "ddsync.yaml", &environment).unwrap().settings.limits;
+        let every = Duration::from_mins(1);
+        let nothing = unsigned(fit(&Demands::new(), every, every, &limits, None).dollars);
+        assert_eq!(format!("{nothing:.2}"), "0.00");
+        assert_eq!(format!("{:.2}", unsigned(Vec::<f64>::new().iter().sum())), "0.00");
+        assert_eq!(format!("{:.2}", unsigned(12.3)), "12.30");
+    }
 }

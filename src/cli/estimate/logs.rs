@@ -11,7 +11,8 @@ const MONTH: f64 = 30.0;
 const GIGABYTE: f64 = 1e9;
 const MILLION: f64 = 1e6;
 
-/// `logs` of `estimate --json`. The figures are null when of no log group is known what is written.
+/// `logs` of `estimate --json`. The figures are null when of no log group is known what is written, and as long as
+/// CloudWatch has a full day of none.
 #[derive(Debug, Serialize)]
 pub(super) struct Logs {
     /// Log groups that would be followed.
@@ -39,7 +40,8 @@ impl Logs {
         let Total { groups, silent, unknown, days, bytes, sent_bytes, sent_events, .. } = *total;
         let dollars = sent_bytes / GIGABYTE * settings.limits.dollars_per_gigabyte_of_logs
             + sent_events / MILLION * settings.limits.dollars_per_million_log_events;
-        let is_known = unknown < groups || groups == 0;
+        // A group of today has no full day, and looks like one that is silent.
+        let is_known = days > 0 || groups == 0;
         let whole = |value: f64| is_known.then(|| rounded(value));
         Self {
             groups,
@@ -63,8 +65,9 @@ impl Logs {
             0 => String::new(),
             unknown => format!(", {unknown} of {} groups unknown", self.groups),
         };
+        let nothing = if self.is_too_early() { "unknown yet" } else { "unknown" };
         let row = |what: &str, value: Option<String>, ceiling: String| {
-            let value = value.map_or_else(|| "unknown".to_owned(), |value| value + &without);
+            let value = value.map_or_else(|| nothing.to_owned(), |value| value + &without);
             vec![what.to_owned(), value, ceiling]
         };
         let mut rows = vec![row("Logs written a day", self.bytes_per_day.map(bytes), String::new())];
@@ -81,10 +84,21 @@ impl Logs {
         rows
     }
 
+    /// Whether CloudWatch could be asked, and has a full day of no group.
+    fn is_too_early(&self) -> bool {
+        self.days == 0 && self.unknown < self.groups
+    }
+
     /// What the rows mean.
     pub(super) fn note(&self, settings: &Settings) -> Option<String> {
         if self.groups == self.unknown {
             return None;
+        }
+        if self.is_too_early() {
+            let those = if self.groups == 1 { "the log group" } else { "the log groups" };
+            return Some(format!(
+                "logs: CloudWatch has no full day (UTC) of {those} yet, so what they cost is not known"
+            ));
         }
         let days = if self.days == 1 { "day".to_owned() } else { format!("{} days", self.days) };
         let above = if settings.logs.daily_bytes.is_some() { "errors above the ceiling come on top; " } else { "" };
@@ -131,7 +145,41 @@ fn scaled<'a>(count: u64, names: &[&'a str]) -> (f64, &'a str) {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::config;
+    use crate::source::logs::volume::{Volume, total};
+
+    fn told(volumes: &[Option<Volume>]) -> (Vec<String>, Option<String>, serde_json::Value) {
+        let environment = config::settings::Environment::new();
+        let settings = config::read("regions: [us-west-2]", "ddsync.yaml", &environment).unwrap().settings;
+        let logs = Logs::of(&total(volumes.iter().map(|volume| ("lease", *volume)), None), &settings);
+        let values = logs.rows(&settings).into_iter().map(|row| row[1].clone()).collect();
+        (values, logs.note(&settings), serde_json::to_value(&logs).unwrap())
+    }
+
+    #[test]
+    fn without_a_full_day_nothing_is_known_yet() {
+        let figures = ["bytes_per_day", "sent_bytes_per_day", "events_per_month", "dollars_per_month"];
+        for volumes in [vec![Some(Volume::default()); 2], vec![Some(Volume::default()), None]] {
+            let (values, note, json) = told(&volumes);
+            assert!(!values.is_empty() && values.iter().all(|value| value == "unknown yet"), "{values:?}");
+            let wanted = "logs: CloudWatch has no full day (UTC) of the log groups yet, so what they cost is not known";
+            assert_eq!(note.as_deref(), Some(wanted));
+            assert!(figures.iter().all(|figure| json[figure].is_null()), "{json}");
+        }
+        let (values, note, json) = told(&[None]);
+        assert!(values.iter().all(|value| value == "unknown") && note.is_none(), "{values:?}");
+        assert!(figures.iter().all(|figure| json[figure].is_null()), "{json}");
+    }
+
+    #[test]
+    fn a_group_with_a_day_is_told_beside_one_without() {
+        let (values, note, json) = told(&[Some(Volume { days: 1, bytes: 2e9, events: 1e6 }), Some(Volume::default())]);
+        assert_eq!(values[0], "2.0 GB");
+        assert!(note.unwrap().starts_with("logs: mean of the last day, 1 of 2 log groups silent"));
+        assert_eq!(json["bytes_per_day"], 2_000_000_000_u64);
+    }
 
     #[test]
     fn figures_have_a_fitting_unit() {
