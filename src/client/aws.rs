@@ -37,7 +37,7 @@ use pages::Pages;
 
 /// An attempt that takes longer is given up and tried again.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Attempts of one call, the first one included.
+/// Attempts of one call, the first one included; [`logs::ATTEMPTS`] where it asks for events.
 const ATTEMPTS: usize = 5;
 /// Pause before the second attempt; doubled for each further one, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -92,7 +92,11 @@ impl Aws {
         Self {
             scope,
             cloudwatch: aws_sdk_cloudwatch::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::from_conf(
+                aws_sdk_cloudwatchlogs::config::Builder::from(config)
+                    .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(logs::ATTEMPT_TIMEOUT).build())
+                    .build(),
+            ),
             sagemaker: aws_sdk_sagemaker::Client::new(config),
             tagging: aws_sdk_resourcegroupstagging::Client::new(config),
             sts: aws_sdk_sts::Client::new(config),
@@ -129,8 +133,9 @@ impl Aws {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        let attempts = if api == Api::FilterLogEvents { logs::ATTEMPTS } else { ATTEMPTS };
         let pauses =
-            ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_times(ATTEMPTS - 1).with_jitter();
+            ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_times(attempts - 1).with_jitter();
         let attempt = || async {
             match api {
                 Api::GetMetricData | Api::GetMetricStatistics => self.limiter.admit(points).await,

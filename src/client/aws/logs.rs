@@ -1,5 +1,7 @@
 //! CloudWatch Logs: what was written into a group.
 
+use std::time::Duration;
+
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
 use super::{Api, Aws, AwsError, Class};
@@ -8,6 +10,11 @@ use crate::model::log::Event;
 /// Events on one page, the most that are allowed; 1 MB of them ends a page too.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
 pub const MAX_EVENTS: i32 = 10_000;
+
+/// Attempts to have one page, the first one included, and how long each may take. A group that does not answer keeps its
+/// account waiting meanwhile, and the next look at it comes within a minute anyway: so at most half of one is spent on it.
+pub(super) const ATTEMPTS: usize = 2;
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A page of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -109,6 +109,19 @@ async fn what_is_throttled_is_asked_again_and_names_the_setting() {
 }
 
 #[tokio::test]
+async fn a_group_that_does_not_answer_does_not_keep_its_account_waiting() {
+    let (aws, asked) = answered(vec![(503, Value::Null)]).await;
+    assert!(aws.filter_events("/x", 0, 1, None).await.is_err());
+    assert_eq!((asked.lock().unwrap().len(), aws.requests()), (2, [(Api::FilterLogEvents, 2)].into()));
+    let limit =
+        aws.logs.config().timeout_config().and_then(aws_config::timeout::TimeoutConfig::operation_attempt_timeout);
+    assert_eq!(limit, Some(Duration::from_secs(10)));
+    // Other calls have as many attempts as before.
+    assert!(aws.tagged("pipeline").await.is_err());
+    assert_eq!(aws.requests()[&Api::GetResources], 5);
+}
+
+#[tokio::test]
 async fn what_aws_does_not_answer_is_an_error() {
     let (mut nameless, mut timeless) = (one_event("a", 1), one_event("a", 1));
     nameless["eventId"] = Value::Null;
