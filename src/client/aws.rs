@@ -37,7 +37,7 @@ use pages::Pages;
 
 /// An attempt that takes longer is given up and tried again.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Attempts of one call, the first one included; [`logs::ATTEMPTS`] where it asks for events.
+/// Attempts of one call, the first one included; fewer where it asks for events, see [`logs::UNANSWERED`].
 const ATTEMPTS: usize = 5;
 /// Pause before the second attempt; doubled for each further one, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -133,9 +133,13 @@ impl Aws {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let attempts = if api == Api::FilterLogEvents { logs::ATTEMPTS } else { ATTEMPTS };
         let pauses =
-            ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_times(attempts - 1).with_jitter();
+            ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_times(ATTEMPTS - 1).with_jitter();
+        let mut unanswered = 0;
+        let mut is_over = |error: &AwsError| {
+            unanswered += usize::from(error.class != Class::Throttled);
+            api == Api::FilterLogEvents && unanswered >= logs::UNANSWERED
+        };
         let attempt = || async {
             match api {
                 Api::GetMetricData | Api::GetMetricStatistics => self.limiter.admit(points).await,
@@ -147,7 +151,7 @@ impl Aws {
         };
         attempt
             .retry(pauses)
-            .when(|error: &AwsError| error.class.retriable())
+            .when(|error: &AwsError| error.class.retriable() && !is_over(error))
             .notify(|error, pause| tracing::debug!(%error, ?pause, "trying again"))
             .await
     }

@@ -11,9 +11,9 @@ use crate::model::log::Event;
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
 pub const MAX_EVENTS: i32 = 10_000;
 
-/// Attempts to have one page, the first one included, and how long each may take. A group that does not answer keeps its
-/// account waiting meanwhile, and the next look at it comes within a minute anyway: so at most half of one is spent on it.
-pub(super) const ATTEMPTS: usize = 2;
+/// Attempts without an answer after which a page is given up, and how long each may take. A group that does not answer keeps
+/// its account waiting meanwhile, and the next look at it comes within a minute anyway: so at most half of one is spent on it.
+pub(super) const UNANSWERED: usize = 2;
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A page of events.
