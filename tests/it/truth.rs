@@ -197,8 +197,8 @@ fn zeros(table: &[Metric], resource: &Resource, span: Span, book: &mut Book) {
             let points = book.entry(name(resource, metric, column)).or_default();
             for minute in minutes() {
                 let start = DateTime::from_timestamp(minute, 0).unwrap_or_default();
-                // It has been there since it was asked for; in service it is later.
-                if start < resource.asked() || resource.until.is_some_and(|until| until <= start) {
+                // It has been there since it was asked for, to the second; in service it is later.
+                if minute < resource.asked().timestamp() || resource.until.is_some_and(|until| until <= start) {
                     continue;
                 }
                 let known_by = |minute| minute + 60 + i64::from(metric.lateness) + READ_AGAIN;
