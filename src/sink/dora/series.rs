@@ -14,6 +14,9 @@ use crate::sink::dora::marker::{result, unit_tags};
 use crate::sink::series::MAX_AGE;
 
 const DAY: i64 = 86_400;
+/// Seconds after its end in which a deployment is counted: what became too old on its way would be told as lost, though
+/// it was sent before.
+const COUNTED: i64 = MAX_AGE - 300;
 
 /// Every series for the instant `now`, Unix seconds. Days are those of `zone`.
 ///
@@ -52,11 +55,11 @@ fn runs(ledger: &Ledger, zone: FixedOffset, now: i64) -> Vec<Series> {
     all
 }
 
-/// How many ended in each second of the last hour, by how they did.
+/// How many ended in each second of nearly the last hour, by how they did.
 fn counts(unit: &[&Judged<'_>], now: i64) -> Vec<Series> {
     let mut counted: BTreeMap<Vec<String>, BTreeMap<i64, f64>> = BTreeMap::new();
     for judged in unit {
-        let young = judged.finished_at().filter(|at| (now - MAX_AGE..=now).contains(at));
+        let young = judged.finished_at().filter(|at| (now - COUNTED..=now).contains(at));
         if let Some((at, result)) = young.zip(result(judged)) {
             let mut tags = unit_tags(judged, judged.deployment.team.as_deref());
             tags.push(tag("result", result));
