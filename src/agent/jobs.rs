@@ -48,6 +48,8 @@ const FIRST_INVENTORY: Duration = Duration::from_mins(1);
 
 /// Batches of one minute each that may wait for Datadog: an hour's, which is what it takes.
 const KEPT: usize = 60;
+/// The tag of a failure that is Datadog's.
+const DATADOG: &str = "datadog";
 
 /// Everything the jobs of one process work with.
 pub struct Jobs {
@@ -314,8 +316,7 @@ impl Jobs {
             delivered.fate += &delivery.fate;
             if delivery.fate.pending > 0 {
                 waiting.push(batch);
-                let error = delivery.last_error.unwrap_or_else(|| "datadog did not take every point".to_owned());
-                delivered.failure = Some(Failure { message: error, tag: "datadog", retriable: true, fatal: false });
+                delivered.failure = Some(of_datadog(delivery.last_error));
             }
         }
         let surplus = waiting.len().saturating_sub(KEPT);
@@ -426,6 +427,12 @@ fn no_inventory() -> Failure {
 
 fn of_aws(error: &AwsError) -> Failure {
     Failure { message: error.without_scope(), tag: error.class.tag(), retriable: error.class.retriable(), fatal: false }
+}
+
+/// What was sent to Datadog did not all arrive; `error` is the last that was met.
+fn of_datadog(error: Option<String>) -> Failure {
+    let message = error.unwrap_or_else(|| "datadog did not take every point".to_owned());
+    Failure { message, tag: DATADOG, retriable: true, fatal: false }
 }
 
 /// A second writer would overwrite ours: nothing may go on.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::{Failure, Jobs, Summary, count, endpoint_signals, lock, of_state};
+use super::{Failure, Jobs, Summary, count, endpoint_signals, lock, of_datadog, of_state};
 use crate::agent::deploys::{Asked, Collected, Following, To};
 use crate::client::datadog::SendError;
 use crate::client::github::Client;
@@ -196,8 +196,7 @@ impl Jobs {
         }
         lock(&self.totals).derived(&fate);
         if fate.pending > 0 {
-            let message = delivery.last_error.unwrap_or_else(|| "datadog did not take every point".to_owned());
-            problems.add(Failure { message, tag: "datadog", retriable: true, fatal: false });
+            problems.add(of_datadog(delivery.last_error));
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::failures::Failing;
-use super::{Failure, Jobs, ScopeJobs, Summary, count, lock, of_aws};
+use super::{DATADOG, Failure, Jobs, ScopeJobs, Summary, count, lock, of_aws, of_datadog};
 use crate::model::log::Line;
 use crate::sink::logs::{self, Delivery, Outcome};
 use crate::source::logs::following::{Checkpoint, Collected, Following, Remark};
@@ -19,6 +19,8 @@ pub(super) const RUN: TimeDelta = TimeDelta::seconds(7);
 const SAVE_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// A run that reads all there is waits so long for who is due.
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
+/// Lines after which a run sends their counts before it is over: a minute stays open until its counts have arrived.
+const COUNT_AFTER: usize = 20_000;
 /// Remarks of one run that are told one by one.
 const TOLD: usize = 5;
 /// What goes on is told again after so long: a group that may not be read is met again every few minutes.
@@ -40,6 +42,8 @@ pub(super) struct Followed {
 struct Done {
     pages: usize,
     accepted: u64,
+    /// Lines that were read since counts were sent.
+    uncounted: usize,
     complaints: BTreeSet<String>,
 }
 
@@ -63,13 +67,16 @@ impl Jobs {
         let Some(followed) = held.as_mut() else { return Ok(Summary::default()) };
         followed.following.follow(groups(&inventory), self.clock.now().timestamp_millis());
         if followed.unsaved {
-            self.save(&key, &followed.following.checkpoint()).await?;
-            followed.unsaved = false;
+            self.save_position(&key, followed).await?;
         }
         let end = self.clock.now() + self.log_run;
         self.tell_failures(scope, &key, followed).await?;
         let mut done = Done::default();
-        let result = self.read_until(end, scope, &key, followed, &mut done).await;
+        let mut result = self.read_until(end, scope, &key, followed, &mut done).await;
+        // Where Datadog takes no lines, nobody waits for it once more.
+        if result.as_ref().err().is_none_or(|failure| failure.tag != DATADOG) {
+            result = result.and(self.bring_counts(followed, &mut done).await);
+        }
         tell(&news(&mut followed.told, done.complaints, self.clock.now()));
         *lock(&scope.log_groups) = followed.following.len() as u64;
         lock(&self.totals).read_logs(done.pages);
@@ -145,21 +152,8 @@ impl Jobs {
             self.telemetry.record(Name::LogLines, &[("fate", verdict.word())], count(*lines));
         }
         lock(&self.totals).left_out_logs(collected.left_out.values().sum());
-        let following = &mut followed.following;
-        // Counts go before the checkpoint, which closes their minutes.
-        let series = following.series();
-        if failure.is_none() && !series.is_empty() {
-            let sent = self.deliver(&series).await;
-            let mut fate = sent.fate.clone();
-            fate.collected = super::points(&series);
-            lock(&self.totals).derived(&fate);
-            if fate.pending == 0 {
-                following.counted();
-            } else {
-                failure = Some(sent.last_error.unwrap_or_else(|| "datadog did not take every point".to_owned()));
-            }
-        }
-        let news = following.commit(collected);
+        done.uncounted += collected.items();
+        let news = followed.following.commit(collected);
         let now = self.clock.now();
         if news || now - followed.saved_at >= SAVE_EVERY {
             self.save_position(key, followed).await?;
@@ -170,9 +164,28 @@ impl Jobs {
             self.telemetry.record(Name::LogLag, &tags, seconds(now.timestamp_millis() - until));
         }
         match failure {
-            Some(message) => Err(Failure { message, tag: "datadog", retriable: true, fatal: false }),
+            Some(message) => Err(of_datadog(Some(message))),
+            None if done.uncounted >= COUNT_AFTER => self.bring_counts(followed, done).await,
             None => Ok(()),
         }
+    }
+
+    /// Delivers the counts of the minutes that have changed. Until that is done they stay open, whatever is saved.
+    async fn bring_counts(&self, followed: &mut Followed, done: &mut Done) -> Result<(), Failure> {
+        done.uncounted = 0;
+        let series = followed.following.series();
+        if series.is_empty() {
+            return Ok(());
+        }
+        let sent = self.deliver(&series).await;
+        let mut fate = sent.fate.clone();
+        fate.collected = super::points(&series);
+        lock(&self.totals).derived(&fate);
+        if fate.pending > 0 {
+            return Err(of_datadog(sent.last_error));
+        }
+        followed.following.counted();
+        Ok(())
     }
 }
 

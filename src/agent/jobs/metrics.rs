@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat};
 
-use super::{Failure, Jobs, ScopeJobs, Summary, count, lock, of_aws, warm_every};
+use super::{Failure, Jobs, ScopeJobs, Summary, count, lock, of_aws, of_datadog, warm_every};
 use crate::model::catalogue::Tier;
 use crate::sink::series::Outcome;
 use crate::source::metrics::units::Units;
@@ -86,8 +86,7 @@ impl Jobs {
                 self.save(&key, &begun).await?;
                 state.checkpoint = Some(begun);
             }
-            let message = delivery.last_error.unwrap_or_else(|| "datadog did not take every point".to_owned());
-            return Err(Failure { message, tag: "datadog", retriable: true, fatal: false });
+            return Err(of_datadog(delivery.last_error));
         }
         if self.settings.logs.collect {
             let mut rises = lock(&scope.rises);

@@ -382,6 +382,12 @@ impl Collected {
         parts
     }
 
+    /// How many lines were read, whatever becomes of them.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.items.len()
+    }
+
     /// Whether a group's window has been read to its end, and not been committed.
     fn is_over(&self, name: &str, groups: &BTreeMap<String, Followed>) -> bool {
         self.groups.contains(name) && groups.get(name).is_some_and(|followed| followed.reader.is_over())

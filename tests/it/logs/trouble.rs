@@ -4,6 +4,7 @@ use ddsync::sim::Logs;
 use ddsync::source::logs::following::{Checkpoint, Following};
 
 use super::*;
+use crate::process::{Place, wait_for};
 use crate::scene::{NO_LOGS, Scene};
 
 const PASS: [&str; 3] = ["once", "--only", "logs"];
@@ -40,6 +41,23 @@ async fn a_group_that_is_deleted_or_denied_costs_only_itself() {
         denied.stderr
     );
     assert_eq!(groups(&scene.sim.logs()).len(), without);
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_answered_for_costs_only_itself() {
+    let all = scene().await;
+    assert_eq!(all.run(&PASS).await.code, Some(0));
+    let all = groups(&all.sim.logs());
+    let scene = scene().await;
+    // One look: what is not answered is asked twice.
+    let rule = Rule::new("logs", Fault::ServerError(503)).on("FilterLogEvents").in_account(PRODUCTION).at_most(2);
+    scene.sim.faults().set(vec![rule]);
+    let screen = scene.run(&PASS).await;
+    assert_eq!(screen.code, Some(0), "{}", screen.whole());
+    assert!(screen.stderr.contains("log group /aws/"), "{}", screen.stderr);
+    assert_eq!(scene.sim.faults().fired(), 2);
+    // It may have had another turn.
+    assert!(groups(&scene.sim.logs()).len() >= all.len() - 1);
 }
 
 /// Most endpoints that nobody has invoked have no group.
@@ -88,6 +106,52 @@ async fn a_datadog_that_is_busy_is_waited_for_and_one_that_is_down_loses_nothing
     let lines = scene.sim.logs().lines;
     let ids: BTreeSet<&str> = lines.iter().map(|line| line.text("event_id")).collect();
     assert!(ids.len() == lines.len() && ids.len() > 300, "{} of {}", ids.len(), lines.len());
+}
+
+#[tokio::test]
+async fn lines_do_not_wait_for_their_counts() {
+    let mut scene = scene().await;
+    scene.change("datadog: {", "datadog: {deadline: 3s, ");
+    scene.sim.faults().set(vec![Rule::new("datadog", Fault::ServerError(503)).on("series")]);
+    let before = scene.run(&PASS).await;
+    assert_eq!(before.code, Some(1), "{}", before.whole());
+    let all = groups(&scene.sim.logs()).len();
+    assert!(all > 8, "lines of {all} groups");
+    scene.sim.faults().clear();
+    let after = scene.run(&PASS).await;
+    assert_eq!(after.code, Some(0), "{}", after.whole());
+    let lines = scene.sim.logs().lines;
+    let ids: BTreeSet<&str> = lines.iter().map(|line| line.text("event_id")).collect();
+    assert_eq!(ids.len(), lines.len());
+    let ledger = scene.sim.ledger();
+    let counted = ledger.series.iter().filter(|(series, _)| series.metric == "mlpipeline.logs.lines");
+    let counted: f64 = counted.flat_map(|(_, points)| points.values()).map(|kept| kept.value).sum();
+    assert_eq!(counted.to_string(), lines.len().to_string());
+}
+
+/// A disk that is full, for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_more_is_sent_while_nothing_can_be_saved() {
+    let place = Place::open(36, morning(), 20.0, "logs: {requests_per_second: 20}\n").await;
+    let mut process = place.start(&[], &[]);
+    wait_for("no line has come", async || place.sim.logs().lines.len() > 1_000).await;
+    let (state, away) = (place.state().join("logs"), place.state().join("away"));
+    std::fs::rename(&state, &away).expect("moved");
+    std::fs::write(&state, "no folder").expect("written");
+    let sent = async || {
+        place.pass(chrono::TimeDelta::minutes(2)).await;
+        place.sim.logs().lines.len()
+    };
+    let before = sent().await;
+    assert_eq!(sent().await, before, "{}", process.log());
+    std::fs::remove_file(&state).expect("removed");
+    std::fs::rename(&away, &state).expect("moved back");
+    wait_for("no line comes any more", async || place.sim.logs().lines.len() > before).await;
+    process.signal("TERM");
+    assert_eq!(process.ends().await, Some(0), "{}", process.log());
+    let lines = place.sim.logs().lines;
+    let ids: BTreeSet<&str> = lines.iter().map(|line| line.text("event_id")).collect();
+    assert_eq!(ids.len(), lines.len(), "a line came twice");
 }
 
 #[tokio::test]
