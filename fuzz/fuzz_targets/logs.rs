@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use ddsync::model::log::{Event, Origin};
 use ddsync::source::logs::assemble::{Assembler, Limits};
-use ddsync::source::logs::choose::Rules as Choice;
+use ddsync::source::logs::choose::{Rules as Choice, Whose};
 use ddsync::source::logs::counts::Counts;
 use ddsync::source::logs::read::read;
 use ddsync::source::logs::redact::{Redaction, Rules};
@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
         let reading = read(joined, &origin, &REDACTION);
         assert_eq!(REDACTION.text(&reading.line.message), reading.line.message);
         assert!(counts.add(&reading));
-        let _ = Choice::default().verdict(&reading, "pipeline", "stage");
+        let _ = Choice::default().verdict(&reading, Whose::default());
         assert!(split(reading.line, 100, 4).len() <= 4);
     }
 });

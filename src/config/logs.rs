@@ -48,7 +48,7 @@ pub(super) fn read(root: &Section<'_>, findings: &mut Findings) -> Logs {
 }
 
 fn rule(field: &Field<'_>, findings: &mut Findings) -> Option<LogRule> {
-    let section = field.section(&["pipeline", "stage", "level", "pattern", "keep"], findings);
+    let section = field.section(&["pipeline", "environment", "stage", "level", "pattern", "keep"], findings);
     let glob = |key: &str, findings: &mut Findings| {
         let text = section.text(key, findings)?;
         if let (Err(error), Some(field)) = (Glob::new(text), section.get(key)) {
@@ -56,14 +56,14 @@ fn rule(field: &Field<'_>, findings: &mut Findings) -> Option<LogRule> {
         }
         Some(text.to_owned())
     };
-    let (pipeline, stage) = (glob("pipeline", findings), glob("stage", findings));
+    let [pipeline, environment, stage] = ["pipeline", "environment", "stage"].map(|key| glob(key, findings));
     let level = section.get("level").and_then(|field| field.word(&LEVELS, findings));
     let pattern = section.get("pattern").and_then(|field| pattern(field, findings));
     let Some(keep) = section.get("keep") else {
         field.problem(findings, "says nothing of how many lines are kept; write `keep: errors`, or `keep: 0.1`");
         return None;
     };
-    Some(LogRule { pipeline, stage, level, pattern, keep: keep_of(keep, findings)? })
+    Some(LogRule { pipeline, environment, stage, level, pattern, keep: keep_of(keep, findings)? })
 }
 
 fn keep_of(field: &Field<'_>, findings: &mut Findings) -> Option<Keep> {

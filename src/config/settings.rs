@@ -154,6 +154,8 @@ pub struct Logs {
 pub struct LogRule {
     /// A glob over the tag `pipeline`.
     pub pipeline: Option<String>,
+    /// A glob over the tag `environment`.
+    pub environment: Option<String>,
     /// A glob over the tag `stage`.
     pub stage: Option<String>,
     /// This level and those below.

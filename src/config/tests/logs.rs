@@ -12,13 +12,14 @@ fn logs_are_followed_whole_unless_it_is_said_otherwise() {
 #[test]
 fn rules_say_which_lines_and_how_many() {
     let text = "regions: [us-west-2]\nlogs:\n  daily_megabytes: 5\n  redact: {credentials: false, cards: true, patterns: [a+]}\n  rules:\n    \
-                - {pipeline: \"Lease*\", level: info, keep: 0.25}\n    - {stage: split, pattern: \"GET /ping\", keep: none}\n    \
+                - {pipeline: \"Lease*\", environment: data_dev, level: info, keep: 0.25}\n    - {stage: split, pattern: \"GET /ping\", keep: none}\n    \
                 - {keep: errors}\n    - {keep: all}\n    - {keep: 1}\n";
     let logs = settings(text, &[]).logs;
     let keeps: Vec<Keep> = logs.rules.iter().map(|rule| rule.keep).collect();
     assert_eq!(keeps, [Keep::Share(0.25), Keep::None, Keep::Share(0.0), Keep::All, Keep::Share(1.0)]);
     let first = LogRule {
         pipeline: Some("Lease*".into()),
+        environment: Some("data_dev".into()),
         stage: None,
         level: Some(Status::Info),
         pattern: None,

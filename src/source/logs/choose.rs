@@ -37,6 +37,8 @@ impl Default for Rules {
 pub struct Rule {
     /// Names of pipelines.
     pub pipeline: Option<GlobMatcher>,
+    /// Names of environments.
+    pub environment: Option<GlobMatcher>,
     /// Names of stages.
     pub stage: Option<GlobMatcher>,
     /// This level and those below.
@@ -45,6 +47,17 @@ pub struct Rule {
     pub pattern: Option<Regex>,
     /// How many of them are kept.
     pub keep: Keep,
+}
+
+/// Whose a line is, by its tags.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Whose<'a> {
+    /// The tag `pipeline`.
+    pub pipeline: &'a str,
+    /// The tag `environment`.
+    pub environment: &'a str,
+    /// The tag `stage`.
+    pub stage: &'a str,
 }
 
 /// What becomes of a line.
@@ -84,9 +97,9 @@ impl Rules {
         Self { rules, lambda: settings.lambda_lines, daily_bytes: settings.daily_bytes }
     }
 
-    /// What becomes of a line of a stage, its pipeline's bytes aside. The same whenever the line is read again.
+    /// What becomes of a line, its pipeline's bytes aside. The same whenever the line is read again.
     #[must_use]
-    pub fn verdict(&self, reading: &Reading, pipeline: &str, stage: &str) -> Verdict {
+    pub fn verdict(&self, reading: &Reading, whose: Whose<'_>) -> Verdict {
         let line = &reading.line;
         let is_error = line.status.is_error();
         let is_own =
@@ -94,7 +107,7 @@ impl Rules {
         if is_own && !self.lambda && !is_error {
             return Verdict::Lifecycle;
         }
-        let rule = self.rules.iter().find(|rule| rule.fits(reading, pipeline, stage));
+        let rule = self.rules.iter().find(|rule| rule.fits(reading, whose));
         match rule.map_or(Keep::All, |rule| rule.keep) {
             Keep::All => Verdict::Kept,
             Keep::None => Verdict::Excluded,
@@ -115,14 +128,21 @@ impl Rule {
             Some(text) => Some(Regex::new(text).ok()?),
             None => None,
         };
-        let (pipeline, stage) = (glob(&rule.pipeline)?, glob(&rule.stage)?);
-        Some(Self { pipeline, stage, at_most: rule.level, pattern, keep: rule.keep })
+        Some(Self {
+            pipeline: glob(&rule.pipeline)?,
+            environment: glob(&rule.environment)?,
+            stage: glob(&rule.stage)?,
+            at_most: rule.level,
+            pattern,
+            keep: rule.keep,
+        })
     }
 
-    fn fits(&self, reading: &Reading, pipeline: &str, stage: &str) -> bool {
+    fn fits(&self, reading: &Reading, whose: Whose<'_>) -> bool {
         let line = &reading.line;
-        self.pipeline.as_ref().is_none_or(|names| names.is_match(pipeline))
-            && self.stage.as_ref().is_none_or(|names| names.is_match(stage))
+        let names =
+            [(&self.pipeline, whose.pipeline), (&self.environment, whose.environment), (&self.stage, whose.stage)];
+        names.iter().all(|(names, name)| names.as_ref().is_none_or(|names| names.is_match(name)))
             && self.at_most.is_none_or(|most| line.status <= most)
             && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(&line.message))
     }

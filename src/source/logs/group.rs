@@ -8,6 +8,7 @@ use crate::model::log::Origin;
 use crate::model::resource::ResourceKind;
 use crate::model::tag::tag;
 use crate::source::discover::{Inventory, Tracked};
+use crate::source::logs::choose::Whose;
 
 /// Where endpoints log to.
 /// <https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html>
@@ -38,11 +39,18 @@ impl Group {
         self.owner.resource.kind == ResourceKind::Function
     }
 
+    /// Whose its lines are.
+    #[must_use]
+    pub fn whose(&self) -> Whose<'_> {
+        let environment = self.origin.tags.iter().find_map(|tag| tag.strip_prefix("environment:"));
+        Whose { pipeline: &self.pipeline, environment: environment.unwrap_or_default(), stage: &self.stage }
+    }
+
     /// What tells its stage from others of the account: pipeline, environment, stage.
     #[must_use]
     pub fn stage_key(&self) -> String {
-        let environment = self.origin.tags.iter().find_map(|tag| tag.strip_prefix("environment:"));
-        [&self.pipeline, environment.unwrap_or_default(), &self.stage].join("/")
+        let Whose { pipeline, environment, stage } = self.whose();
+        [pipeline, environment, stage].join("/")
     }
 }
 

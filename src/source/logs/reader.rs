@@ -253,7 +253,7 @@ impl Reader {
             let clean = policy.redaction.text(request).into_owned();
             reading.line.attributes.insert("request_id".to_owned(), clean.into());
         }
-        let verdict = policy.rules.verdict(&reading, &group.pipeline, &group.stage);
+        let verdict = policy.rules.verdict(&reading, group.whose());
         let Reading { line, keys, bytes, .. } = reading;
         let is_error = line.status.is_error();
         let lines = if verdict == Verdict::Kept { split(line, LONGEST, MOST_PARTS) } else { Vec::new() };

@@ -6,7 +6,7 @@ use super::*;
 use crate::source::logs::tests::read_one;
 
 fn rule(keep: Keep) -> Rule {
-    Rule { pipeline: None, stage: None, at_most: None, pattern: None, keep }
+    Rule { pipeline: None, environment: None, stage: None, at_most: None, pattern: None, keep }
 }
 
 fn rules(rules: Vec<Rule>) -> Rules {
@@ -19,25 +19,29 @@ fn the_first_rule_that_fits_decides() {
     let rules = rules(vec![
         Rule { pattern: Some(Regex::new("GET /ping").expect("a pattern")), ..rule(Keep::None) },
         Rule { pipeline: glob("doc-*"), ..rule(Keep::All) },
+        Rule { environment: glob("*_dev"), ..rule(Keep::None) },
         Rule { stage: glob("embed"), at_most: Some(Status::Info), ..rule(Keep::None) },
     ]);
-    for (text, pipeline, stage, verdict) in [
-        ("INFO: GET /ping", "doc-search", "embed", Verdict::Excluded),
-        ("INFO: x", "doc-search", "embed", Verdict::Kept),
-        ("INFO: x", "other", "embed", Verdict::Excluded),
-        ("WARN: x", "other", "embed", Verdict::Kept),
-        ("INFO: x", "other", "rank", Verdict::Kept),
-        ("ERROR: GET /ping", "other", "rank", Verdict::Excluded),
+    for (text, environment, pipeline, stage, verdict) in [
+        ("INFO: GET /ping", "data_prod", "doc-search", "embed", Verdict::Excluded),
+        ("INFO: x", "data_prod", "doc-search", "embed", Verdict::Kept),
+        ("INFO: x", "data_prod", "other", "embed", Verdict::Excluded),
+        ("WARN: x", "data_prod", "other", "embed", Verdict::Kept),
+        ("INFO: x", "data_prod", "other", "rank", Verdict::Kept),
+        ("ERROR: GET /ping", "data_prod", "other", "rank", Verdict::Excluded),
+        ("WARN: x", "data_dev", "other", "rank", Verdict::Excluded),
+        ("WARN: x", "data_dev", "doc-search", "rank", Verdict::Kept),
     ] {
-        assert_eq!(rules.verdict(&read_one(text), pipeline, stage), verdict, "{text} {pipeline} {stage}");
+        let whose = Whose { pipeline, environment, stage };
+        assert_eq!(rules.verdict(&read_one(text), whose), verdict, "{text} {whose:?}");
     }
 }
 
 #[test]
 fn a_share_keeps_every_error() {
     let none = rules(vec![rule(Keep::Share(0.0))]);
-    assert_eq!(none.verdict(&read_one("INFO: x"), "p", "s"), Verdict::Sampled);
-    assert_eq!(none.verdict(&read_one("ERROR: x"), "p", "s"), Verdict::Kept);
+    assert_eq!(none.verdict(&read_one("INFO: x"), Whose::default()), Verdict::Sampled);
+    assert_eq!(none.verdict(&read_one("ERROR: x"), Whose::default()), Verdict::Kept);
     let kept = (0..10_000).filter(|id| is_in_share(&id.to_string(), 0.1)).count();
     assert!((900..1_100).contains(&kept), "{kept} of 10000");
     // What a version keeps, the next one keeps too.
@@ -55,7 +59,7 @@ fn lines_of_lambda_go_when_nobody_wants_them() {
         (format!("2024-05-01T10:00:00Z {id} Task timed out after 3.00 seconds"), Verdict::Kept),
         ("INFO: x".to_owned(), Verdict::Kept),
     ] {
-        assert_eq!(rules.verdict(&read_one(&text), "p", "s"), verdict, "{text}");
+        assert_eq!(rules.verdict(&read_one(&text), Whose::default()), verdict, "{text}");
     }
 }
 

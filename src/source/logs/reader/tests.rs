@@ -179,6 +179,7 @@ fn what_is_left_out_is_counted_and_not_read_again() {
         Server { events: vec![event("a", START, START, "INFO: a"), event("b", START, START, "ERROR b")], page: 9 };
     let none = Rule {
         pipeline: None,
+        environment: None,
         stage: None,
         at_most: Some(crate::model::log::Status::Info),
         pattern: None,
