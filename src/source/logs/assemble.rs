@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::ansi;
 use super::seen::key;
-use super::trace::{State, Step, writer};
+use super::trace::{State, Step, may_begin_key, writer};
 use crate::model::log::Event;
+
+/// Milliseconds between two events of one private key: it is not joined any more then, and is secret all the same.
+const KEY_GAP: i64 = 600_000;
 
 /// How much may become one, and how much may wait for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct Joined {
     pub error: bool,
     /// How many parts of the same went before: more than 0 when it is longer than the limits.
     pub part: u32,
+    /// Whether it begins inside of a private key, whose first lines went before.
+    pub in_key: bool,
 }
 
 /// Something that may have more to come.
@@ -49,6 +54,15 @@ struct Open {
     last: i64,
 }
 
+impl Open {
+    /// What is handed out inside of a private key leaves it open.
+    fn leave_key(&self, keys: &mut BTreeMap<(String, String), i64>) {
+        if self.state == State::Key {
+            keys.insert((self.joined.event.stream.clone(), self.writer.clone()), self.last);
+        }
+    }
+}
+
 /// The events of one group. What is written into one stream by one writer stays in order; what waits for its end is
 /// handed out after what others wrote meanwhile.
 #[derive(Debug, Default)]
@@ -56,6 +70,8 @@ pub struct Assembler {
     limits: Limits,
     /// By stream.
     open: BTreeMap<String, Vec<Open>>,
+    /// By stream and writer: when a private key got its last event whose first ones have been handed out.
+    keys: BTreeMap<(String, String), i64>,
     /// Of all that is open.
     bytes: usize,
 }
@@ -64,7 +80,7 @@ impl Assembler {
     /// One in which nothing waits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, open: BTreeMap::new(), bytes: 0 }
+        Self { limits, ..Self::default() }
     }
 
     /// Takes the next event, in the order of time, and hands out what can have no more to come.
@@ -81,16 +97,41 @@ impl Assembler {
             event = rest;
         }
         let (writer, said) = writer(&event.text);
-        match State::through(None, said) {
-            None => done.push(Joined { keys: vec![(event.at, key)], event, error: false, part: 0 }),
+        let in_key = self.goes_on_in_key(&event, writer, said);
+        match State::through(in_key.then_some(State::Key), said) {
+            None => done.push(Joined { keys: vec![(event.at, key)], event, error: false, part: 0, in_key }),
             Some(state) => {
-                let open = Open { writer: writer.to_owned(), state, last: event.at, joined: alone(event, key, state) };
+                let (writer, last) = (writer.to_owned(), event.at);
+                let joined = Joined { in_key, ..alone(event, key, state) };
+                let open = Open { writer, joined, state, last };
                 self.bytes += open.joined.event.text.len();
                 let stream = open.joined.event.stream.clone();
                 self.open.entry(stream).or_default().push(open);
                 self.relieve(done);
             }
         }
+    }
+
+    /// Takes note of an event that has been dealt with: a private key that it leaves open may go on in the next.
+    pub fn note(&mut self, event: &Event) {
+        if self.keys.is_empty() && !may_begin_key(&event.text) {
+            return;
+        }
+        let (writer, said) = writer(&event.text);
+        let before = self.goes_on_in_key(event, writer, said).then_some(State::Key);
+        if State::through(before, said) == Some(State::Key) {
+            self.keys.insert((event.stream.clone(), writer.to_owned()), event.at);
+        }
+    }
+
+    /// Whether an event goes on with a private key of its writer, of which nothing waits any longer.
+    fn goes_on_in_key(&mut self, event: &Event, writer: &str, said: &str) -> bool {
+        if self.keys.is_empty() {
+            return false;
+        }
+        let last = self.keys.remove(&(event.stream.clone(), writer.to_owned()));
+        last.is_some_and(|last| event.at.saturating_sub(last) <= KEY_GAP)
+            && State::Key.step(said.lines().next().unwrap_or_default()) != Step::Other
     }
 
     /// Adds the event to what it belongs to, or gives it back.
@@ -115,8 +156,8 @@ impl Assembler {
             } else {
                 self.bytes += event.text.len();
                 self.bytes -= open.joined.event.text.len();
-                let (error, part) = (open.joined.error, open.joined.part + 1);
-                let next = Joined { keys: vec![(event.at, key)], event, error, part };
+                let (error, part, in_key) = (open.joined.error, open.joined.part + 1, open.state == State::Key);
+                let next = Joined { keys: vec![(event.at, key)], event, error, part, in_key };
                 done.push(std::mem::replace(&mut open.joined, next));
             }
         } else {
@@ -125,12 +166,15 @@ impl Assembler {
         if let Some(state) = next {
             open.state = state;
         } else {
-            let closed = opens.remove(at).joined;
-            self.bytes -= closed.event.text.len();
+            let closed = opens.remove(at);
+            self.bytes -= closed.joined.event.text.len();
             if opens.is_empty() {
                 self.open.retain(|_, opens| !opens.is_empty());
             }
-            done.push(closed);
+            if !in_time {
+                closed.leave_key(&mut self.keys);
+            }
+            done.push(closed.joined);
         }
         self.relieve(done);
         rest
@@ -145,6 +189,7 @@ impl Assembler {
     /// Hands out whatever got its last event before `before` (Unix milliseconds), in the order of streams.
     pub fn flush(&mut self, before: i64, done: &mut Vec<Joined>) {
         self.hand_out(|open| open.last < before, done);
+        self.keys.retain(|_, last| before.saturating_sub(*last) <= KEY_GAP);
     }
 
     /// Hands out everything, in the order of streams.
@@ -154,9 +199,10 @@ impl Assembler {
 
     fn hand_out(&mut self, is_over: impl Fn(&Open) -> bool, done: &mut Vec<Joined>) {
         for opens in self.open.values_mut() {
-            for Open { joined, .. } in opens.extract_if(.., |open| is_over(open)) {
-                self.bytes -= joined.event.text.len();
-                done.push(joined);
+            for open in opens.extract_if(.., |open| is_over(open)) {
+                self.bytes -= open.joined.event.text.len();
+                open.leave_key(&mut self.keys);
+                done.push(open.joined);
             }
         }
         self.open.retain(|_, opens| !opens.is_empty());
@@ -171,5 +217,5 @@ impl Assembler {
 }
 
 fn alone(event: Event, key: u64, state: State) -> Joined {
-    Joined { keys: vec![(event.at, key)], event, error: state != State::Key, part: 0 }
+    Joined { keys: vec![(event.at, key)], event, error: state != State::Key, part: 0, in_key: false }
 }

@@ -34,8 +34,9 @@ pub struct Reading {
 /// `lambda` (numbers of a report), `part` (of something longer than the limits).
 #[must_use]
 pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Reading {
-    let Joined { mut event, keys, error, part } = joined;
+    let Joined { mut event, keys, error, part, in_key } = joined;
     let bytes = event.text.len();
+    let key_redacted = in_key && redaction.rest_of_key(&mut event.text);
     event.text.truncate(event.text.trim_end_matches(['\r', '\n']).len());
     let logger = lambda::logger(&event.text);
     let json = if keys.len() == 1 { json::of(logger.map_or(&event.text, |(_, rest)| rest)) } else { None };
@@ -63,7 +64,7 @@ pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Read
     }
     let Event { id, stream, at, .. } = event;
     let mut line = Line { id, stream, at, status, message, attributes, origin: Arc::clone(origin) };
-    let mut redacted = redaction.line(&mut line);
+    let mut redacted = redaction.line(&mut line) | key_redacted;
     if is_json && line.message.is_empty() {
         // A name and its value may fit together what neither does alone.
         let summary = json::summary(&line.attributes);

@@ -201,7 +201,10 @@ impl Reader {
                     self.requests.extend(request.map(|request| (key, request)));
                     self.assembler.push_known(event, key, &mut done);
                 }
-            } else if window.counts_all {
+                continue;
+            }
+            self.assembler.note(&event);
+            if window.counts_all {
                 // What came late was a line of its own, and is so again: it does not join what went before it.
                 self.settled.push_known(event, key, &mut known);
             }

@@ -114,6 +114,15 @@ impl Redaction {
         text
     }
 
+    /// Takes the rest of a private key out of a text that begins inside of it. Whether there was any.
+    pub fn rest_of_key(&self, text: &mut String) -> bool {
+        if self.credentials.is_none() {
+            return false;
+        }
+        text.insert_str(0, credentials::BEGIN_OF_KEY);
+        self.own(text)
+    }
+
     /// Takes what must not leave out of a line: its message, the name of its stream, the names and values of its
     /// attributes, and values by their names. Whether there was any.
     pub fn line(&self, line: &mut Line) -> bool {

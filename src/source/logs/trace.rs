@@ -112,6 +112,11 @@ impl State {
     }
 }
 
+/// Whether it is worth a closer look.
+pub(super) fn may_begin_key(text: &str) -> bool {
+    KEY.find(text.as_bytes()).is_some()
+}
+
 fn begins_key(line: &str) -> bool {
     let Some(at) = KEY.find(line.as_bytes()) else { return false };
     let rest = &line[at..];

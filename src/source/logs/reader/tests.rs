@@ -284,3 +284,37 @@ fn a_printed_line_of_a_function_carries_the_request_of_its_invocation() {
     let request = "8f5c0b9e-1111-4111-8111-111111111111";
     assert_eq!(told, [request, request, request, "own"]);
 }
+
+#[test]
+fn a_key_whose_beginning_another_process_has_sent_is_secret_to_its_end() {
+    let policy = policy(Vec::new());
+    let body = "MIIEowIBAAKCAQEAvR+q0hTq/8K".repeat(3)[..64].to_owned();
+    let key = [(0, "-----BEGIN PRIVATE KEY-----"), (30, &body), (31, "-----END PRIVATE KEY-----"), (32, "INFO: then")];
+    let at = |second: i64| START + second * SECOND;
+    let events = key.map(|(second, text)| event(text, at(second), at(second), text)).to_vec();
+    let server = Server { events, page: 100 };
+    let mut follower = Follower::new(START);
+    follower.look(&server, at(20), &policy, None);
+    assert_eq!(follower.sent, [key[0].1]);
+    follower.restart(at(40));
+    let window = follower.reader.window(at(40)).clone();
+    let items = follower.reader.take(server.page(&window, at(40)).0, None, &group(), &policy);
+    let told: Vec<&str> = items.iter().flat_map(|item| &item.lines).map(|line| line.message.as_str()).collect();
+    assert_eq!(told, ["[redacted]", "INFO: then"]);
+}
+
+#[test]
+fn a_window_that_is_not_read_to_its_end_is_asked_for_in_smaller_ones() {
+    let policy = policy(Vec::new());
+    let now = START + 8 * 3_600 * SECOND;
+    let mut reader = Reader::since(START);
+    let mut lengths = Vec::new();
+    for look in 0..12 {
+        let window = reader.window(now).clone();
+        lengths.push((window.to - START) / MINUTE);
+        let events = vec![event("1", START + look, now, "INFO: x")];
+        reader.take(events, Some("more".to_owned()), &group(), &policy);
+        reader.abort();
+    }
+    assert_eq!(lengths, [480, 240, 120, 60, 30, 15, 8, 4, 2, 1, 1, 1]);
+}

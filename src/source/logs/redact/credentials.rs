@@ -56,6 +56,9 @@ pub(super) fn with_names(pattern: &str) -> String {
         .replace("SPACE", SPACE)
 }
 
+/// What makes a whole key of the rest of one.
+pub(super) const BEGIN_OF_KEY: &str = "-----BEGIN PRIVATE KEY-----\n";
+
 /// Signs of [`SECRETS`].
 const NAMES: &[&str] = &[
     "passw",

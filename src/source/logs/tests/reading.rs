@@ -129,7 +129,7 @@ fn json_that_says_nothing_is_summed_up() {
 fn an_error_has_its_kind() {
     let reading = read_one("ERROR: Read timed out");
     assert_eq!(attribute(&reading, "error_class"), json!("timeout"));
-    let further = Joined { event: event(1, "s", "  more"), keys: vec![(1, 1)], error: true, part: 1 };
+    let further = Joined { event: event(1, "s", "  more"), keys: vec![(1, 1)], error: true, part: 1, in_key: false };
     let reading = read(further, &origin(), redaction());
     assert_eq!((reading.line.status, reading.class), (Status::Error, None));
 }

@@ -125,6 +125,47 @@ fn no_secret_survives_in_joined_lines() {
     assert_eq!(shown, ["[redacted]", "INFO: then"]);
 }
 
+/// The events of a key so many milliseconds apart, and what comes after it, as they are told.
+fn key_told(gap: i64, after: &[&str], limits: Limits) -> Vec<String> {
+    let body = "MIIEowIBAAKCAQEAvR+q0hTq/8K".repeat(3)[..64].to_owned();
+    let key = ["-----BEGIN PRIVATE KEY-----", &body, "c2hvcnQ=", "-----END PRIVATE KEY-----"];
+    let mut assembler = Assembler::new(limits);
+    let mut done = Vec::new();
+    for (number, line) in key.iter().chain(after).enumerate() {
+        let mut event = event(number, "s", line);
+        event.at += gap * i64::try_from(number).expect("a small number");
+        assembler.flush(event.at - 5_000, &mut done);
+        assembler.push(event, &mut done);
+    }
+    assembler.flush_all(&mut done);
+    done.into_iter().map(|joined| read(joined, &origin(), redaction()).line.message).collect()
+}
+
+#[test]
+fn a_key_that_comes_slowly_or_in_parts_is_secret_to_its_end() {
+    let after = ["done", "INFO: then"];
+    let [slowly, in_parts] = [["[redacted]"; 4].as_slice(), &["[redacted]"; 2]].map(|told| [told, &after].concat());
+    assert_eq!(key_told(6_000, &after, Limits::default()), slowly);
+    assert_eq!(key_told(599_000, &after, Limits::default()), slowly);
+    assert_eq!(key_told(0, &after, Limits { events: 2, ..Limits::default() }), in_parts);
+    // Long after it, nobody knows any more what a line belongs to.
+    assert!(key_told(601_000, &after, Limits::default())[1].starts_with("MIIE"));
+}
+
+#[test]
+fn a_line_that_can_be_of_no_key_ends_it() {
+    let texts = ["-----BEGIN PRIVATE KEY-----", "INFO: the server is up", "ok"];
+    let mut assembler = Assembler::new(Limits::default());
+    let mut done = Vec::new();
+    for (number, text) in texts.iter().enumerate() {
+        assembler.flush_all(&mut done);
+        assembler.push(event(number, "s", text), &mut done);
+    }
+    assembler.flush_all(&mut done);
+    let told: Vec<String> = done.into_iter().map(|joined| read(joined, &origin(), redaction()).line.message).collect();
+    assert_eq!(told, ["[redacted]", texts[1], texts[2]]);
+}
+
 #[test]
 fn values_go_by_their_names() {
     let reading = read_one(
