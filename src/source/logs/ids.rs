@@ -30,6 +30,13 @@ pub fn is_data_log(stream: &str) -> bool {
     stream.ends_with(DATA_LOG)
 }
 
+/// What `SageMaker` says of an inference, after its id.
+#[must_use]
+pub fn after_id(text: &str) -> &str {
+    let found = BRACKETED.as_ref().and_then(|regex| regex.find(text));
+    found.map_or(text, |found| &text[found.end()..])
+}
+
 impl Ids {
     /// Those of a text, the first of each.
     #[must_use]

@@ -9,6 +9,14 @@ use crate::model::log::Status;
 /// How far into a line its level may stand, in bytes.
 const WITHIN: usize = 160;
 
+/// Levels of the usual loggers.
+const USUAL: [&[u8]; 8] = [b"DEBUG", b"INFO", b"WARN", b"WARNING", b"ERROR", b"CRITICAL", b"FATAL", b"TRACE"];
+/// Words of dates: they stand before levels.
+const CALENDAR: [&[u8]; 22] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec", b"Mon", b"Tue",
+    b"Wed", b"Thu", b"Fri", b"Sat", b"Sun", b"AM", b"PM", b"UTC",
+];
+
 static TRACEBACK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Traceback (most recent call last)"));
 static PROTOCOL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" HTTP/"));
 
@@ -66,8 +74,8 @@ pub fn word(word: &str) -> Option<Status> {
     WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, status)| *status)
 }
 
-/// The first word for a level that stands where a level stands: in capitals, in brackets, after `level=`, or before the
-/// colon after the first word.
+/// The first word for a level that stands where a level stands: in capitals before the sentence, in brackets, after
+/// `level=`, or before the colon after the first word.
 fn word_in(head: &[u8]) -> Option<Status> {
     let mut at = 0;
     while let Some(begin) = head[at..].iter().position(u8::is_ascii_alphabetic).map(|further| at + further) {
@@ -82,7 +90,7 @@ fn word_in(head: &[u8]) -> Option<Status> {
             continue;
         }
         let run = &head[begin..end];
-        let capitals = run.iter().all(u8::is_ascii_uppercase);
+        let capitals = run.iter().all(u8::is_ascii_uppercase) && is_before_sentence(head, begin, end);
         let bracketed = before == Some(b'[') && head[end..].trim_ascii_start().first() == Some(&b']');
         let first = before.is_none() && after == Some(b':');
         if !(capitals || bracketed || first || before == Some(b'=') && is_key(&head[..begin - 1])) {
@@ -100,6 +108,20 @@ fn stands_alone(before: Option<u8>, after: Option<u8>) -> bool {
     let opens = before.is_none_or(|b| b" \t[(<|:=\"".contains(&b));
     let closes = after.is_none_or(|b| b" \t])>|:,\"-\r".contains(&b));
     opens && closes
+}
+
+/// Whether a word in capitals stands before the sentence, where a level does, and not in it: beside what parts columns, or
+/// after nothing but times, numbers and names. One plain word may be the name of a logger, right before a usual level.
+fn is_before_sentence(head: &[u8], begin: usize, end: usize) -> bool {
+    let (before, word) = (head[..begin].trim_ascii_end(), &head[begin..end]);
+    let parts = |b: &u8| b",;:|-=*()[]<>\"".contains(b);
+    if before.last().is_none_or(parts) || head[end..].first().is_some_and(|b| *b != b' ') {
+        return true;
+    }
+    let words = || before.split(|b| b" \t".contains(b)).filter(|word| !word.is_empty());
+    let is_plain = |word: &&[u8]| word.iter().all(u8::is_ascii_alphabetic) && !CALENDAR.contains(word);
+    let plain = words().filter(is_plain).count();
+    plain == 0 || plain == 1 && words().next_back().is_some_and(|word| is_plain(&word)) && USUAL.contains(&word)
 }
 
 fn is_key(before: &[u8]) -> bool {
@@ -188,6 +210,13 @@ mod tests {
             ("java.lang.IllegalStateException", Some(Error)),
             ("Exception in thread \"main\" java.lang.RuntimeException: x", Some(Error)),
             ("Error: no such file", Some(Error)),
+            ("2024-05-01 10:00:00 root ERROR no such model", Some(Error)),
+            ("May  1 10:00:00 AM app[12]: WARN slow", Some(Warn)),
+            ("10:00:00 1234 ERROR x", Some(Error)),
+            ("worker | ERROR | x", Some(Error)),
+            ("Found 0 ERROR lines in the batch", None),
+            ("sent ALERT mail to nobody, all is well", None),
+            ("the client asked for FATAL things", None),
             ("no error was found, and the info is here", None),
             ("env DEBUG=1 TRACE_ID=2", None),
             ("processed a batch, minute 5", None),

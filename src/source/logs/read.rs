@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::assemble::Joined;
 use super::classify::Class;
-use super::ids::{Ids, is_data_log};
+use super::ids::{Ids, after_id, is_data_log};
 use super::json;
 use super::lambda::{self, Lambda};
 use super::level;
@@ -92,10 +92,11 @@ pub fn read(joined: Joined, origin: &Arc<Origin>, redaction: &Redaction) -> Read
     Reading { line, keys, lambda, class, bytes, redacted }
 }
 
-/// `SageMaker` writes no levels. Its words are documented nowhere; failures are believed to be called that.
+/// `SageMaker` writes no levels. Its words are documented nowhere; failures are believed to be called that. The id of an
+/// inference, which people choose, may be called anything.
 fn failed_inference(stream: &str, message: &str) -> Option<Status> {
-    let failed = || ["fail", "Fail", "error", "Error"].iter().any(|word| message.contains(word));
-    (is_data_log(stream) && failed()).then_some(Status::Error)
+    let failed = |said: &str| ["fail", "Fail", "error", "Error"].iter().any(|word| said.contains(word));
+    (is_data_log(stream) && failed(after_id(message))).then_some(Status::Error)
 }
 
 /// By the message, and where that says nothing, by what structured loggers keep of an exception.

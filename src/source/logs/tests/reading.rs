@@ -126,6 +126,16 @@ fn json_that_says_nothing_is_summed_up() {
 }
 
 #[test]
+fn what_an_inference_is_called_says_nothing_of_how_it_went() {
+    for (said, status) in [("succeeded.", Status::Info), ("failed", Status::Error)] {
+        let text = format!("2024-05-01T10:00:00.123:[sagemaker logs] [retry-failed-3] Inference request {said}");
+        let mut joined = joined([event(1, "a/i-1/data-log", &text)]);
+        let reading = read(joined.remove(0), &origin(), redaction());
+        assert_eq!((reading.line.status, reading.line.inference_id()), (status, Some("retry-failed-3")), "{text}");
+    }
+}
+
+#[test]
 fn an_error_has_its_kind() {
     let reading = read_one("ERROR: Read timed out");
     assert_eq!(attribute(&reading, "error_class"), json!("timeout"));
