@@ -101,7 +101,7 @@ fn group(tracked: &Arc<Tracked>) -> Option<Group> {
         ResourceKind::Other(_) | ResourceKind::Bucket | ResourceKind::Stream => return None,
     };
     let mut tags: Vec<String> = tracked.epochs.last()?.tags.to_vec();
-    if let (ResourceKind::Endpoint(_), false) = (&resource.kind, tracked.stage.is_empty()) {
+    if !tracked.stage.is_empty() {
         tags.push(tag("model", &tracked.stage));
     }
     if is_tagged_itself(tracked) {

@@ -72,6 +72,10 @@ async fn a_pass_delivers_what_was_written_in_the_last_minutes() {
     for key in ["pipeline", "environment", "env", "team", "stage", "aws_account", "region"] {
         assert!(split.tags.iter().any(|tag| tag.starts_with(&format!("{key}:"))), "{:?}", split.tags);
     }
+    let of_function =
+        logs.lines.iter().find(|line| line.text("ddsource") == "lambda" && line.text("service") == "lease");
+    let tags = &of_function.expect("a line of a function").tags;
+    assert!(tags.iter().any(|tag| tag.starts_with("model:")), "{tags:?}");
     // A second pass finds the rest and sends nothing again.
     let again = scene.run(&["once", "--only", "logs"]).await;
     assert_eq!(again.code, Some(0), "{}", again.whole());
