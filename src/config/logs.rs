@@ -40,11 +40,30 @@ pub(super) fn read(root: &Section<'_>, findings: &mut Findings) -> Logs {
         collect: flag("collect", findings).unwrap_or(true),
         requests_per_second: requests_per_second.unwrap_or(REQUESTS_PER_SECOND),
         reread: section.duration("reread", MINUTE..=60 * MINUTE, findings).unwrap_or(REREAD),
-        rules: rules.iter().filter_map(|field| rule(field, findings)).collect(),
+        rules: self::rules(&rules, findings),
         lambda_lines: flag("lambda_lines", findings).unwrap_or(true),
         daily_bytes: daily.map(|megabytes| u64::from(megabytes) * MEGABYTE),
         redact: redact(&section, findings),
     }
+}
+
+fn rules(fields: &[Field<'_>], findings: &mut Findings) -> Vec<LogRule> {
+    let mut rules = Vec::new();
+    let mut fits_all = false;
+    for field in fields {
+        if fits_all {
+            findings.warning(&field.place, "is never asked: the rule before it fits every line");
+        }
+        let Some(rule) = rule(field, findings) else { continue };
+        fits_all =
+            matches!(rule, LogRule { pipeline: None, environment: None, stage: None, level: None, pattern: None, .. });
+        if fits_all && rule.keep == Keep::None {
+            let message = "leaves out every line that no rule before it fits, errors too; `keep: errors` keeps those";
+            findings.warning(&field.place, message);
+        }
+        rules.push(rule);
+    }
+    rules
 }
 
 fn rule(field: &Field<'_>, findings: &mut Findings) -> Option<LogRule> {

@@ -36,3 +36,11 @@ fn what_cannot_be_used_is_named() {
                 - {pipeline: \"a[\", keep: all}\n    - {stage: x}\n    - {keep: 2}\n    - {keep: some}\n    - {pattern: \"*\", keep: none}\n";
     insta::assert_snapshot!(problems(text));
 }
+
+#[test]
+fn rules_that_are_hardly_meant_are_told() {
+    let of = |rules: &str| warnings(&format!("regions: [us-west-2]\nlogs:\n  rules: {rules}\n"));
+    assert_eq!(of("[{stage: x, keep: none}, {keep: errors}]"), "");
+    insta::assert_snapshot!(of("[{keep: none}]"));
+    insta::assert_snapshot!(of("[{keep: all}, {stage: x, keep: none}]"));
+}
