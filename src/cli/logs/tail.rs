@@ -44,11 +44,11 @@ async fn tail(args: &TailArgs, verbose: u8) -> Outcome {
     let (sources, names) = everything(&inventories);
     let mut complaints: BTreeSet<String> = errors.into_iter().collect();
     let chosen = choose(sources, &names, Asked::of(args));
-    if chosen.is_err() {
-        // What is not seen may be what was asked for.
+    let chosen = chosen.map_err(|error| {
         spinner.finish_and_clear();
         tell(&complaints);
-    }
+        unseen(error, &complaints)
+    });
     let sources: Vec<Arc<Source>> = chosen?.into_iter().map(Arc::new).collect();
     let wanted = match (&args.id, args.errors) {
         (Some(_), _) => Wanted::WithId,
@@ -91,6 +91,14 @@ async fn tail(args: &TailArgs, verbose: u8) -> Outcome {
         screen.show(&mut kept)?;
     }
     Ok(0)
+}
+
+/// What is not seen may be what was asked for: then it is no word that is wrong.
+fn unseen(error: CommandError, complaints: &BTreeSet<String>) -> CommandError {
+    if complaints.is_empty() {
+        return error;
+    }
+    CommandError::Failed(format!("{error}; not everything could be seen, as told above"))
 }
 
 fn tell(complaints: &BTreeSet<String>) {

@@ -161,6 +161,11 @@ async fn what_cannot_be_shown_is_told() {
     insta::assert_snapshot!("denied", screen.complaints());
     let groups: BTreeSet<&str> = GROUPS.into_iter().filter(|group| screen.stdout.contains(group)).collect();
     assert_eq!(groups, BTreeSet::from([GROUPS[1], GROUPS[2], GROUPS[3]]));
+    // What nobody could see is no word that is wrong.
+    scene.sim.faults().set(vec![Rule::new("tagging", Fault::AccessDenied)]);
+    let screen = scene.run(&arguments(&[])).await;
+    assert_eq!(screen.code, Some(1), "{}", screen.whole());
+    assert!(screen.stderr.contains("; not everything could be seen, as told above"), "{}", screen.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
