@@ -258,7 +258,7 @@ async fn serve(sim: &Sim, config: &std::path::Path) -> Outcome {
         print::line(format_args!("export {name}={value}"));
     }
     print::line(format_args!("export DDSYNC_CONFIG={}", config.display()));
-    print::note("# Datadog's intake and what it received: /_sim/received below");
+    print::note("# Datadog's intake; what it received: /_sim/received, /_sim/logs and /_sim/events below");
     print::line(format_args!("# {}", sim.datadog_url()));
     tokio::signal::ctrl_c().await.map_err(|error| failed("no signals", &error))?;
     Ok(0)
