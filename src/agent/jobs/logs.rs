@@ -8,6 +8,7 @@ use super::failures::Failing;
 use super::{DATADOG, Failure, Jobs, ScopeJobs, Summary, count, lock, of_aws, of_datadog};
 use crate::model::log::Line;
 use crate::sink::logs::{self, Delivery, Outcome};
+use crate::source::logs::choose::Verdict;
 use crate::source::logs::following::{Checkpoint, Collected, Following, Remark};
 use crate::source::logs::group::groups;
 use crate::state::Key;
@@ -139,19 +140,14 @@ impl Jobs {
             let delivery = self.deliver_lines(&collected.lines[part.lines.clone()]).await;
             done.accepted += delivery.accepted;
             let first = part.lines.start;
-            followed
-                .following
-                .settle(collected, part, |line| delivery.outcomes.get(line - first) != Some(&Outcome::Pending));
+            let is_settled = |line: usize| delivery.outcomes.get(line - first) != Some(&Outcome::Pending);
+            self.leave_out(&followed.following.settle(collected, part, is_settled));
             failure = delivery.error.filter(|_| delivery.pending > 0).map(|error| error.to_string());
             // After a crash at most the body under way comes again.
             if number + 1 < parts.len() {
                 self.save_position(key, followed).await?;
             }
         }
-        for (verdict, lines) in &collected.left_out {
-            self.telemetry.record(Name::LogLines, &[("fate", verdict.word())], count(*lines));
-        }
-        lock(&self.totals).left_out_logs(collected.left_out.values().sum());
         done.uncounted += collected.items();
         let news = followed.following.commit(collected);
         let now = self.clock.now();
@@ -210,6 +206,13 @@ impl Jobs {
         }
         lock(&self.totals).sent_logs(&delivery);
         delivery
+    }
+
+    fn leave_out(&self, lines: &BTreeMap<Verdict, u64>) {
+        for (verdict, lines) in lines {
+            self.telemetry.record(Name::LogLines, &[("fate", verdict.word())], count(*lines));
+        }
+        lock(&self.totals).left_out_logs(lines.values().sum());
     }
 
     async fn save_position(&self, key: &Key, followed: &mut Followed) -> Result<(), Failure> {

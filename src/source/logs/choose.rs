@@ -120,8 +120,7 @@ impl Rules {
 impl Rule {
     fn of(rule: &LogRule) -> Option<Self> {
         let glob = |text: &Option<String>| match text {
-            // Tags are in lower case, and names as people type them are not.
-            Some(text) => Glob::new(&text.to_lowercase()).ok().map(|glob| Some(glob.compile_matcher())),
+            Some(text) => Glob::new(&as_in_tags(text)).ok().map(|glob| Some(glob.compile_matcher())),
             None => Some(None),
         };
         let pattern = match &rule.pattern {
@@ -146,6 +145,12 @@ impl Rule {
             && self.at_most.is_none_or(|most| line.status <= most)
             && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(&line.message))
     }
+}
+
+/// A glob over names as people type them, over names as tags have them: `Fax Intake` is `fax_intake` there.
+fn as_in_tags(glob: &str) -> String {
+    let in_tags = |c: char| if c.is_alphanumeric() || "-_:./*?[]{},!\\".contains(c) { c } else { '_' };
+    glob.to_lowercase().chars().map(in_tags).collect()
 }
 
 /// Whether an id is among a share of all ids: the same in every process, today and after an update.
@@ -185,8 +190,8 @@ impl Account {
         now: i64,
     ) -> (Verdict, Option<Crossing>) {
         let day = now.div_euclid(DAY);
-        // A clock that is set back does not give a second day.
-        if day > self.day {
+        // A clock that is set back does not give a second day, unless it had been days ahead.
+        if day > self.day || day < self.day - 1 {
             *self = Self { day, bytes: BTreeMap::new() };
         }
         if !self.bytes.contains_key(pipeline) {
@@ -206,6 +211,13 @@ impl Account {
         *sent = if is_error { sent.saturating_add(bytes) } else { *sent }.max(cap.saturating_add(1));
         let crossing = (!was_over).then(|| Crossing { pipeline: pipeline.to_owned(), cap });
         (if is_error { Verdict::Kept } else { Verdict::OverCap }, crossing)
+    }
+
+    /// Takes back a line of `bytes` that has not been sent after all.
+    pub fn give_back(&mut self, pipeline: &str, bytes: u64) {
+        if let Some(sent) = self.bytes.get_mut(pipeline) {
+            *sent = sent.saturating_sub(bytes);
+        }
     }
 
     /// What a pipeline sent on the day of its last line, in bytes.

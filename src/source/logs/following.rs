@@ -19,6 +19,7 @@ use super::group::Group;
 use super::reader::{Item, Policy, Position, Reader};
 use super::redact::{BadPattern, Redaction};
 use super::schedule::{Found, Schedule};
+use crate::client::aws::logs::EventPage;
 use crate::client::aws::{Aws, AwsError, Class};
 use crate::config::settings::Logs;
 use crate::model::log::Line;
@@ -38,7 +39,7 @@ const MAX_AGE: i64 = 18 * 3_600_000 - 300_000;
 pub struct Checkpoint {
     /// By the name of the group.
     groups: BTreeMap<String, Position>,
-    /// What pipelines have sent today.
+    /// What pipelines have sent today, by [`Group::ceiling_key`].
     sent: Account,
     /// Stages of whose failures nothing is told before an instant, Unix milliseconds.
     #[serde(default)]
@@ -55,6 +56,8 @@ pub struct Following {
     positions: BTreeMap<String, Position>,
     sent: Account,
     quiet: BTreeMap<String, i64>,
+    /// Groups of which something was collected that is not settled.
+    under_way: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -80,14 +83,10 @@ pub struct Collected {
     pub looks: usize,
     /// Pages that were read.
     pub pages: usize,
-    /// Lines that are not sent, by why.
-    pub left_out: BTreeMap<Verdict, u64>,
     /// What deserves a look.
     pub remarks: Vec<Remark>,
     /// What ended it: no group can be read at the moment.
     pub failed: Option<AwsError>,
-    /// Before these lines were counted.
-    sent_before: Account,
 }
 
 /// What somebody should know, of one group or one pipeline.
@@ -106,7 +105,7 @@ pub enum Remark {
     Unreadable(AwsError),
     /// A pipeline has sent what it may send a day, and only its errors are sent until the day (UTC) is over.
     OverCap {
-        /// Its tag.
+        /// Its tag, and that of the environment: `lease/data_prod`.
         pipeline: String,
         /// What it may send, in bytes.
         cap: u64,
@@ -122,12 +121,16 @@ impl Following {
         let reread = i64::try_from(settings.reread.as_millis()).unwrap_or(i64::MAX);
         let policy = Policy { rules: Rules::of(settings), redaction: Redaction::new(&settings.redact)?, reread };
         let Checkpoint { groups: positions, sent, quiet } = checkpoint;
-        Ok(Self { policy, schedule: Schedule::default(), groups: BTreeMap::new(), positions, sent, quiet })
+        let (schedule, groups, under_way) = (Schedule::default(), BTreeMap::new(), BTreeSet::new());
+        Ok(Self { policy, schedule, groups, positions, sent, quiet, under_way })
     }
 
     /// Follows these groups from now on (Unix milliseconds). What is not among them is remembered for as long as it could
-    /// come back and be worth reading.
+    /// come back and be worth reading. What was collected before and not settled is read again.
     pub fn follow(&mut self, groups: Vec<Group>, now: i64) {
+        for name in std::mem::take(&mut self.under_way) {
+            self.read_again(&name);
+        }
         let mut before = std::mem::take(&mut self.groups);
         for group in groups {
             let name = group.name.clone();
@@ -187,7 +190,7 @@ impl Following {
     /// Looks at the groups whose turn it is, a page each, until there is a body's worth of lines, a second or so has passed,
     /// or nobody is due. `now` tells the time in Unix milliseconds.
     pub async fn collect(&mut self, aws: &Aws, now: impl Fn() -> i64) -> Collected {
-        let mut collected = Collected { sent_before: self.sent.clone(), ..Collected::default() };
+        let mut collected = Collected::default();
         while collected.looks < MOST_LOOKS && collected.lines.len() < MOST_LINES && collected.failed.is_none() {
             let at = now();
             let Some(name) = self.schedule.next(at).map(str::to_owned) else { break };
@@ -196,12 +199,14 @@ impl Following {
                 break;
             }
             collected.looks += 1;
+            self.under_way.insert(name.clone());
             let found = self.look(aws, &name, at, &mut collected).await;
             self.schedule.looked(&name, at, found);
             if let Some(followed) = self.groups.get_mut(&name) {
                 followed.found = Some(found);
             }
         }
+        self.under_way.clone_from(&collected.groups);
         // One group that does not answer costs only itself; when none does, it is CloudWatch.
         if let (failed, Some(error)) = std::mem::take(&mut collected.unanswered) {
             if failed == collected.looks {
@@ -215,7 +220,7 @@ impl Following {
 
     /// One page of one group.
     async fn look(&mut self, aws: &Aws, name: &str, at: i64, collected: &mut Collected) -> Found {
-        let Some(Followed { group, reader, found }) = self.groups.get_mut(name) else { return Found::Missing };
+        let Some(Followed { reader, found, .. }) = self.groups.get_mut(name) else { return Found::Missing };
         if let Some((from, to)) = reader.give_up_before(at - MAX_AGE)
             // Whoever may not read it has been told.
             && *found != Some(Found::Denied)
@@ -250,6 +255,12 @@ impl Following {
                 };
             }
         };
+        self.take(name, page, is_behind, at, collected)
+    }
+
+    /// What is new on a page. `is_behind` says that there is more to read after its window.
+    fn take(&mut self, name: &str, page: EventPage, is_behind: bool, at: i64, collected: &mut Collected) -> Found {
+        let Some(Followed { group, reader, .. }) = self.groups.get_mut(name) else { return Found::Missing };
         collected.pages += 1;
         collected.groups.insert(name.to_owned());
         let (more, is_empty) = (page.next.is_some() || is_behind, page.events.is_empty());
@@ -259,17 +270,17 @@ impl Following {
             (false, true) => Found::Silence,
             (false, false) => Found::Events,
         };
-        let pipeline = group.pipeline.clone();
+        let ceiling = group.ceiling_key();
         for item in items {
-            self.add(name, &pipeline, item, at, collected);
+            self.add(name, &ceiling, item, at, collected);
         }
         found
     }
 
-    fn add(&mut self, name: &str, pipeline: &str, mut item: Item, at: i64, collected: &mut Collected) {
+    fn add(&mut self, name: &str, ceiling: &str, mut item: Item, at: i64, collected: &mut Collected) {
         if item.verdict == Verdict::Kept {
             let cap = self.policy.rules.daily_bytes;
-            let (verdict, crossing) = self.sent.take(pipeline, item.bytes as u64, item.is_error, cap, at / 1_000);
+            let (verdict, crossing) = self.sent.take(ceiling, item.bytes as u64, item.is_error, cap, at / 1_000);
             item.verdict = verdict;
             if let Some(crossing) = crossing {
                 collected.remarks.push(Remark::OverCap { pipeline: crossing.pipeline, cap: crossing.cap });
@@ -280,33 +291,47 @@ impl Following {
             collected.lines.append(&mut item.lines);
         } else {
             item.lines.clear();
-            *collected.left_out.entry(item.verdict).or_default() += 1;
         }
         let range = start..collected.lines.len();
         collected.items.push((name.to_owned(), item, range));
     }
 
     /// Whether `settled` says of each line of a part that it need not be sent again. What is not settled is read again.
-    pub fn settle(&mut self, collected: &Collected, part: &Part, settled: impl Fn(usize) -> bool) {
+    /// Lines that are dealt with by not being sent, by why.
+    pub fn settle(
+        &mut self,
+        collected: &Collected,
+        part: &Part,
+        settled: impl Fn(usize) -> bool,
+    ) -> BTreeMap<Verdict, u64> {
+        let mut left_out = BTreeMap::new();
         let mut behind: BTreeSet<&str> = BTreeSet::new();
         for (name, item, range) in &collected.items[part.items.clone()] {
             let Some(followed) = self.groups.get_mut(name) else { continue };
             // What was refused in between stays in order: nothing after what is left of a group is settled.
             if !behind.contains(name.as_str()) && range.clone().all(&settled) {
                 followed.reader.settle(item);
+                if item.verdict != Verdict::Kept {
+                    *left_out.entry(item.verdict).or_default() += 1;
+                }
             } else {
+                if item.verdict == Verdict::Kept {
+                    self.sent.give_back(&followed.group.ceiling_key(), item.bytes as u64);
+                }
                 behind.insert(name);
             }
         }
-        for name in &behind {
-            if let Some(followed) = self.groups.get_mut(*name) {
-                followed.reader.abort();
-            }
-            self.schedule.again(name);
+        for name in behind {
+            self.read_again(name);
         }
-        if !behind.is_empty() {
-            self.sent.clone_from(&collected.sent_before);
+        left_out
+    }
+
+    fn read_again(&mut self, name: &str) {
+        if let Some(followed) = self.groups.get_mut(name) {
+            followed.reader.abort();
         }
+        self.schedule.again(name);
     }
 
     /// Counts of the minutes that have changed since they were delivered.
@@ -326,6 +351,7 @@ impl Following {
 
     /// Once all is settled: windows that are over are done with. Whether there is anything new for the state.
     pub fn commit(&mut self, collected: &Collected) -> bool {
+        self.under_way.clear();
         for name in &collected.groups {
             if let Some(followed) = self.groups.get_mut(name) {
                 followed.reader.commit(&self.policy);
@@ -395,33 +421,4 @@ impl Collected {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn for_all_items_parts_hold_each_of_them_and_about_a_body_of_lines(
-            lines in proptest::collection::vec(prop_oneof![0_usize..3, 0_usize..700], 0..60),
-        ) {
-            let mut collected = Collected::default();
-            let mut end = 0;
-            for lines in lines {
-                let item = Item { keys: Vec::new(), verdict: Verdict::Kept, bytes: 0, is_error: false, lines: Vec::new() };
-                collected.items.push((String::new(), item, end..end + lines));
-                end += lines;
-            }
-            let parts = collected.parts();
-            let (mut items, mut told) = (0, 0);
-            for part in &parts {
-                prop_assert_eq!((part.items.start, part.lines.start), (items, told));
-                prop_assert!(!part.items.is_empty() && part.lines.len() < 2 * MOST_LINES);
-                (items, told) = (part.items.end, part.lines.end);
-            }
-            prop_assert_eq!((items, told), (collected.items.len(), end));
-            let full = parts.iter().filter(|part| part.lines.len() >= MOST_LINES).count();
-            prop_assert!(full + 1 >= parts.len());
-        }
-    }
-}
+mod tests;

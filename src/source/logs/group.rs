@@ -46,6 +46,13 @@ impl Group {
         Whose { pipeline: &self.pipeline, environment: environment.unwrap_or_default(), stage: &self.stage }
     }
 
+    /// What a daily ceiling is for: its pipeline in its environment.
+    #[must_use]
+    pub fn ceiling_key(&self) -> String {
+        let Whose { pipeline, environment, .. } = self.whose();
+        [pipeline, environment].join("/")
+    }
+
     /// What tells its stage from others of the account: pipeline, environment, stage.
     #[must_use]
     pub fn stage_key(&self) -> String {

@@ -77,6 +77,23 @@ fn above_the_cap_only_errors_are_sent_and_it_is_told_once_a_day() {
     assert_eq!(account.take("p", 1, false, cap, day - 1), (Verdict::OverCap, None), "a clock that is set back");
     assert_eq!(account.take("p", 60, false, cap, day + DAY), (Verdict::Kept, None));
     assert_eq!(account.sent("p"), 60);
+    let mut ahead = account.clone();
+    ahead.take("p", 60, false, cap, day + 400 * DAY);
+    assert_eq!(ahead.take("p", 60, false, cap, day + DAY), (Verdict::Kept, None), "a clock that had been far ahead");
     assert_eq!(account.take("r", u64::MAX, true, cap, day + DAY).0, Verdict::Kept);
     assert_eq!(account.take("p", 1_000_000, false, None, day + DAY), (Verdict::Kept, None));
+}
+
+#[test]
+fn names_are_written_as_people_write_them() {
+    let of = |pipeline: &str| {
+        let (pipeline, keep) = (Some(pipeline.to_owned()), Keep::None);
+        let rule = LogRule { pipeline, environment: None, stage: None, level: None, pattern: None, keep };
+        rules(Rule::of(&rule).into_iter().collect())
+    };
+    let whose = Whose { pipeline: "fax_intake", ..Whose::default() };
+    for name in ["Fax Intake", "fax_intake", "Fax*", "{Fax Intake,other}", "F[a-z]x ?ntake"] {
+        assert_eq!(of(name).verdict(&read_one("INFO: x"), whose), Verdict::Excluded, "{name}");
+    }
+    assert_eq!(of("FaxIntake").verdict(&read_one("INFO: x"), whose), Verdict::Kept);
 }

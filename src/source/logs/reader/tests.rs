@@ -16,7 +16,7 @@ use crate::source::logs::redact;
 const START: i64 = 1_788_739_200_000;
 const SECOND: i64 = 1_000;
 
-fn group() -> Group {
+pub(in crate::source::logs) fn group() -> Group {
     let resource = Resource {
         arn: "arn:aws:lambda:us-west-2:1:function:f".into(),
         name: "f".into(),
@@ -29,12 +29,12 @@ fn group() -> Group {
     Group { name: "/aws/lambda/f".into(), origin, pipeline: "lease".into(), stage: "split".into(), owner }
 }
 
-fn policy(rules: Vec<Rule>) -> Policy {
+pub(in crate::source::logs) fn policy(rules: Vec<Rule>) -> Policy {
     let redaction = Redaction::new(&redact::Rules::default()).unwrap();
     Policy { rules: Rules { rules, ..Rules::default() }, redaction, reread: 2 * MINUTE }
 }
 
-fn event(id: &str, at: i64, ingested_at: i64, text: &str) -> Event {
+pub(in crate::source::logs) fn event(id: &str, at: i64, ingested_at: i64, text: &str) -> Event {
     Event { id: id.to_owned(), stream: "s".to_owned(), at, ingested_at, text: text.to_owned() }
 }
 
