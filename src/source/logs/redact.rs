@@ -1,12 +1,14 @@
 //! What must not leave: credentials always, and what else the settings name.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 mod credentials;
+mod ranges;
 
 use credentials::{KNOWN, Known};
 
@@ -23,6 +25,9 @@ const PATTERN_MEMORY: usize = 1024 * 1024;
 /// Patterns of the settings, and their length in bytes.
 const MOST_PATTERNS: usize = 100;
 const LONGEST_PATTERN: usize = 1_000;
+
+/// How often a text is looked at while something is found: a mark may make a rule fit that did not before.
+const MOST_PASSES: usize = 8;
 
 const EMAIL: &str = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+";
 /// <https://www.iso.org/standard/70484.html>: 12 to 19 digits; nobody issues fewer than 13.
@@ -99,19 +104,29 @@ impl Redaction {
     /// The text without what must not leave.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
+        let Some(mut clean) = self.once(text) else { return Cow::Borrowed(text) };
+        for _ in 1..MOST_PASSES {
+            let Some(cleaner) = self.once(&clean) else { break };
+            clean = cleaner;
+        }
+        Cow::Owned(clean)
+    }
+
+    /// Every rule sees the text as it came: what one of them takes is in the way of no other.
+    fn once(&self, text: &str) -> Option<String> {
+        let mut ranges = Vec::new();
         if let Some(credentials) = &self.credentials {
-            credentials.redact(&mut text);
+            credentials.find(text, &mut ranges);
         }
         let emails = self.emails.iter().filter(|_| memchr::memchr(b'@', text.as_bytes()).is_some());
-        let plain: Vec<&Regex> = emails.chain(&self.patterns).collect();
-        for regex in plain {
-            between_marks(&mut text, |piece| replace(regex, piece, |found| (!found[0].is_empty()).then_some(("", ""))));
+        for regex in emails.chain(&self.patterns) {
+            ranges::of_pattern(regex, text, &mut ranges);
         }
         if let Some(cards) = &self.cards {
-            between_marks(&mut text, |piece| replace(cards, piece, |found| is_card(&found[0]).then_some(("", ""))));
+            let found = cards.find_iter(text).filter(|found| is_card(found.as_str()));
+            ranges.extend(found.map(|found| found.range()));
         }
-        text
+        ranges::marked(text, ranges)
     }
 
     /// Takes the rest of a private key out of a text that begins inside of it. Whether there was any.
@@ -221,18 +236,14 @@ impl Credentials {
         Ok(Self { signs, wakes, rules, secret_name, token_name })
     }
 
-    fn redact(&self, text: &mut Cow<'_, str>) {
+    fn find(&self, text: &str, ranges: &mut Vec<Range<usize>>) {
         let mut awake = 0;
         for found in self.signs.find_overlapping_iter(text.as_bytes()) {
             awake |= self.wakes[found.pattern().as_usize()];
         }
         for (at, regex) in self.rules.iter().enumerate() {
-            if awake & (1 << at) == 0 {
-                continue;
-            }
-            let changed = replace(regex, text, |found| Some(credentials::quotes(found)));
-            if let Cow::Owned(changed) = changed {
-                *text = Cow::Owned(changed);
+            if awake & (1 << at) != 0 {
+                ranges.extend(regex.captures_iter(text).map(|found| credentials::secret(&found)));
             }
         }
     }
@@ -256,38 +267,6 @@ fn compile(pattern: &str, number: usize) -> Result<Regex, BadPattern> {
         builder.size_limit(PATTERN_MEMORY).dfa_size_limit(PATTERN_MEMORY);
     }
     builder.build().map_err(|error| BadPattern::Invalid { number, reason: error.to_string() })
-}
-
-/// Replaces matches by what is in the group `before`, and the mark between `quotes`; none leaves the match.
-fn replace<'t>(
-    regex: &Regex,
-    text: &'t str,
-    quotes: impl Fn(&Captures<'t>) -> Option<(&'t str, &'t str)>,
-) -> Cow<'t, str> {
-    let mut replaced = String::new();
-    let mut done = 0;
-    for found in regex.captures_iter(text) {
-        let (Some(whole), Some((open, close))) = (found.get(0), quotes(&found)) else { continue };
-        let before = found.name("before").map_or("", |before| before.as_str());
-        replaced.push_str(&text[done..whole.start()]);
-        for piece in [before, open, MARK, close] {
-            replaced.push_str(piece);
-        }
-        done = whole.end();
-    }
-    if done == 0 {
-        return Cow::Borrowed(text);
-    }
-    replaced.push_str(&text[done..]);
-    Cow::Owned(replaced)
-}
-
-/// Changes what is not yet redacted: a pattern that fits the mark does not redact it again and again.
-fn between_marks(text: &mut Cow<'_, str>, change: impl Fn(&str) -> Cow<'_, str>) {
-    let changed: Vec<Cow<'_, str>> = text.split(MARK).map(change).collect();
-    if changed.iter().any(|piece| matches!(piece, Cow::Owned(_))) {
-        *text = Cow::Owned(changed.join(MARK));
-    }
 }
 
 /// Every value below, whatever it is.

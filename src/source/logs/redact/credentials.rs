@@ -1,5 +1,7 @@
 //! What credentials look like.
 
+use std::ops::Range;
+
 use regex::Captures;
 
 use super::MARK;
@@ -40,10 +42,13 @@ pub(super) struct Known {
     pub(super) pattern: &'static str,
 }
 
-/// The quotation marks around what is redacted: they stay.
-pub(super) fn quotes<'t>(found: &Captures<'t>) -> (&'t str, &'t str) {
-    let first = |names: [&str; 5]| names.iter().find_map(|name| found.name(name)).map_or("", |group| group.as_str());
-    (first(["A", "B", "C", "D", "E"]), first(["a", "b", "c", "d", "e"]))
+/// Where the secret is in what a rule found.
+pub(super) fn secret(found: &Captures<'_>) -> Range<usize> {
+    let whole = found.get_match();
+    let first = |names: &[&str]| names.iter().find_map(|name| found.name(name));
+    let start = first(&["A", "B", "C", "D", "E", "before"]).map_or(whole.start(), |group| group.end());
+    let end = first(&["a", "b", "c", "d", "e"]).map_or(whole.end(), |group| group.start());
+    start..end
 }
 
 pub(super) fn with_names(pattern: &str) -> String {
@@ -85,7 +90,7 @@ const NAMES: &[&str] = &[
     "cookie",
 ];
 
-/// In this order: what one leaves, the next may still take, up to the mark itself.
+/// Each of them sees the text as it came.
 pub(super) const KNOWN: &[Known] = &[
     // Up to its end, or to the end of the text when it was cut off.
     Known {

@@ -291,3 +291,33 @@ fn patterns_have_limits() {
     assert!(new(vec!["x".to_owned(), "(".to_owned()]).starts_with("pattern 2: regex parse error"));
     assert!(new(vec![r"\w{1000}{1000}".to_owned()]).starts_with("pattern 1: "));
 }
+
+#[test]
+fn no_rule_is_in_the_way_of_another() {
+    let patterns = [r"user=\S+ dob=\S+", "salary report.*", r"\b\d{4}", "red.*"].map(str::to_owned).to_vec();
+    let rules = Rules { credentials: true, emails: true, cards: true, patterns };
+    let redaction = Redaction::new(&rules).expect("rules");
+    for (text, clean) in [
+        ("user=a@b.example dob=1970-01-01 visited", "[redacted] visited"),
+        ("user=[redacted] dob=1970-01-01 visited", "[redacted] visited"),
+        ("a salary report token=abcdefghijklmnop Bob earns 5000", "a [redacted]"),
+        ("a salary report 4111111111111111 Bob\nx", "a [redacted]\nx"),
+        // The mark makes the boundary of a word.
+        ("x 12345678 y", "x [redacted] y"),
+        // One mark for what touches, also a mark that was there.
+        ("me@b.example[redacted] x", "[redacted] x"),
+        ("password=hunter2 [redacted][redacted]", "password=[redacted] [redacted]"),
+        // A pattern that fits the mark takes nothing after it.
+        ("password=hunter2 then more", "password=[redacted] then more"),
+    ] {
+        assert_eq!(redaction.text(text), clean);
+        assert_eq!(redaction.text(clean), clean);
+    }
+}
+
+#[test]
+fn what_holds_nothing_is_not_copied() {
+    for text in ["INFO: all is well", "key: value", "password= [redacted]", "", "[redacted][redacted]"] {
+        assert!(matches!(redaction().text(text), std::borrow::Cow::Borrowed(same) if same == text), "{text}");
+    }
+}
