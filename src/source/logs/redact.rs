@@ -8,6 +8,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 mod credentials;
+mod lists;
 mod ranges;
 
 use credentials::{KNOWN, Known};
@@ -241,9 +242,14 @@ impl Credentials {
         for found in self.signs.find_overlapping_iter(text.as_bytes()) {
             awake |= self.wakes[found.pattern().as_usize()];
         }
+        let mut left = lists::MOST_IN_VAIN;
         for (at, regex) in self.rules.iter().enumerate() {
-            if awake & (1 << at) != 0 {
-                ranges.extend(regex.captures_iter(text).map(|found| credentials::secret(&found)));
+            let mut from = if awake & (1 << at) == 0 { text.len() + 1 } else { 0 };
+            while let Some(found) = (from <= text.len()).then(|| regex.captures_at(text, from)).flatten() {
+                from = found.get_match().end();
+                let range = credentials::secret(text, &found, &mut left);
+                from = from.max(range.end);
+                ranges.push(range);
             }
         }
     }

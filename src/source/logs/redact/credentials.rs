@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use regex::Captures;
 
-use super::MARK;
+use super::{MARK, lists};
 
 /// Shortest value of something called a token that is taken for a secret, in bytes: models have tokens too.
 pub(super) const LONG: usize = 12;
@@ -33,20 +33,31 @@ const QUOTED: &str = concat!(
     r#"(?P<E>\\+')[^']*?(?P<e>\\*'|\z)"#
 );
 
+/// A value: also a list, an object or a call, whose ends no regular expression finds.
+const VALUE: &str = r#"QUOTED|(?P<list>[\[{(])|(?P<call>[a-z_][\w.]*\()|[^\s"'\\]+"#;
+
 /// One rule.
 pub(super) struct Known {
     /// One of these is in whatever the rule applies to, in any case of letters.
     pub(super) signs: &'static [&'static str],
-    /// `SECRETS`, `TOKENS`, `WHOLE`, `QUOTED` and `SPACE` stand for the constants. The group `before` stays, and so
+    /// `SECRETS`, `TOKENS`, `WHOLE`, `VALUE`, `QUOTED` and `SPACE` stand for the constants. The group `before` stays, and so
     /// do quotation marks.
     pub(super) pattern: &'static str,
 }
 
-/// Where the secret is in what a rule found.
-pub(super) fn secret(found: &Captures<'_>) -> Range<usize> {
+/// Where the secret is in what a rule found. `left` is what [`lists::closed`] may look at in vain.
+pub(super) fn secret(text: &str, found: &Captures<'_>, left: &mut usize) -> Range<usize> {
     let whole = found.get_match();
     let first = |names: &[&str]| names.iter().find_map(|name| found.name(name));
     let start = first(&["A", "B", "C", "D", "E", "before"]).map_or(whole.start(), |group| group.end());
+    let bracket = whole.end().saturating_sub(1);
+    if found.name("list").is_some() {
+        return start..lists::closed(text, bracket, left).unwrap_or_else(|| lists::line(text, bracket));
+    }
+    if found.name("call").is_some() {
+        let line = &text[..lists::line(text, bracket)];
+        return start..lists::closed(line, bracket, left).unwrap_or_else(|| lists::word(text, bracket));
+    }
     let end = first(&["a", "b", "c", "d", "e"]).map_or(whole.end(), |group| group.start());
     start..end
 }
@@ -57,6 +68,7 @@ pub(super) fn with_names(pattern: &str) -> String {
         .replace("SECRETS", SECRETS)
         .replace("TOKENS", TOKENS)
         .replace("WHOLE", WHOLE)
+        .replace("VALUE", VALUE)
         .replace("QUOTED", QUOTED)
         .replace("SPACE", SPACE)
 }
@@ -146,7 +158,7 @@ pub(super) const KNOWN: &[Known] = &[
         signs: NAMES,
         pattern: concat!(
             r#"(?is)(?P<before>(?:SECRETS)(?:\\*["']\s*(?:=>|[:=,])|\s*(?:=>|:=|[:=]))SPACE(?:\\*["']?value\\*["']?\s*[:=]SPACE)?)(?:"#,
-            r#"QUOTED|[^\s"'\\]+)"#
+            "VALUE)"
         ),
     },
     Known {

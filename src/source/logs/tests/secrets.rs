@@ -72,6 +72,13 @@ fn corpus() -> Vec<(String, String)> {
         (format!("mail by SG.{}.{datadog}", "aB3_-x".repeat(4)), datadog),
         (format!("npm_{datadog}wxyz"), datadog),
         (format!("POST https://hooks.slack.com/services/T00000000/B00000000/{datadog}"), datadog),
+        ("password: ['hunter2a', 'hunter2b']".to_owned(), "hunter2"),
+        ("{'passwords': ['it]s', 'hunter2b'], 'x': 1}".to_owned(), "hunter2"),
+        ("{\"password\": [\n  \"a]\",\n  \"hunter2b\"\n]}".to_owned(), "hunter2"),
+        ("credentials={'user': 'me', 'of': ('hunter2',)} x".to_owned(), "hunter2"),
+        ("password: ['a', 'it was cut hunter2".to_owned(), "hunter2"),
+        ("connect(password=SecretStr('hunter2'), x)".to_owned(), "hunter2"),
+        (format!("map[Authorization:[Basic {datadog}] Cookie:[a=b c={datadog}] X:[y]]"), datadog),
     ];
     pairs.into_iter().map(|(text, secret)| (text, secret.to_owned())).collect()
 }
@@ -213,6 +220,16 @@ fn what_is_around_a_secret_stays() {
         ("https://hooks.slack.com/services/T0/B0/x.", "https://hooks.slack.com/services/[redacted]."),
         ("Authorization: Digest a=\"b\", c=\"d\"\nHost: x", "Authorization: [redacted]\nHost: x"),
         ("Authorization: Bearer abc\nHost: x", "Authorization: [redacted]\nHost: x"),
+        ("password: ['a', 'b'], x", "password: [redacted], x"),
+        ("{'passwords': ['a]', b'\\'', (1)], 'x': 1}", "{'passwords': [redacted], 'x': 1}"),
+        (r#"{\"passwords\": [\"a\\\"]\", \"b\"], \"x\": 1}"#, r#"{\"passwords\": [redacted], \"x\": 1}"#),
+        (r#"{"password": ["a\\", "b]"], "x": 1}"#, r#"{"password": [redacted], "x": 1}"#),
+        ("{password: {a: [don't, 1]}} x", "{password: [redacted]} x"),
+        ("password: ['a', 'b'\nx]", "password: [redacted]"),
+        ("password: ['a', 'b\nx", "password: [redacted]\nx"),
+        ("f(password=Secret('a b'), x=1)", "f(password=[redacted], x=1)"),
+        ("password=a(b c\nd)", "password=[redacted] c\nd)"),
+        ("password=(a)b c", "password=[redacted] c"),
     ] {
         assert_eq!(redaction().text(text), clean);
         assert_eq!(redaction().text(clean), clean);
@@ -320,4 +337,10 @@ fn what_holds_nothing_is_not_copied() {
     for text in ["INFO: all is well", "key: value", "password= [redacted]", "", "[redacted][redacted]"] {
         assert!(matches!(redaction().text(text), std::borrow::Cow::Borrowed(same) if same == text), "{text}");
     }
+}
+
+#[test]
+fn brackets_that_nobody_closes_cost_no_square() {
+    let text = "secret:[\n".repeat(200_000);
+    assert_eq!(redaction().text(&text), "secret:[redacted]\n".repeat(200_000));
 }
