@@ -7,6 +7,7 @@ use aho_corasick::AhoCorasick;
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
+mod arguments;
 mod credentials;
 mod lists;
 mod ranges;
@@ -77,6 +78,8 @@ struct Credentials {
     /// Names whose values are secret, and those whose values are when they are long.
     secret_name: Regex,
     token_name: Regex,
+    /// Names of lists of which those items are secret that no model makes.
+    token_list: Regex,
 }
 
 impl Redaction {
@@ -167,7 +170,9 @@ impl Redaction {
         }
         for (name, value) in object.iter_mut() {
             let secret = self.credentials.as_ref().is_some_and(|credentials| credentials.is_secret(name, value));
-            changed |= if secret { blank(value) } else { self.value(value) };
+            let is_list = || self.credentials.as_ref().is_some_and(|credentials| credentials.is_list(name, value));
+            let opaque = !secret && is_list() && arguments::blank_opaque(value);
+            changed |= if secret { blank(value) } else { self.value(value) | opaque };
             if let Cow::Owned(clean) = self.text(name)
                 && clean != *name
             {
@@ -192,13 +197,8 @@ impl Redaction {
         match value {
             Value::String(text) => self.own(text),
             Value::Array(items) => {
-                let paired = match (items.as_mut_slice(), &self.credentials) {
-                    ([Value::String(name), value @ Value::String(_)], Some(credentials)) => {
-                        credentials.is_secret_of(name, value) && blank(value)
-                    }
-                    _ => false,
-                };
-                items.iter_mut().fold(paired, |changed, item| self.value(item) | changed)
+                let named = self.credentials.as_ref().is_some_and(|credentials| credentials.list(items));
+                items.iter_mut().fold(named, |changed, item| self.value(item) | changed)
             }
             Value::Object(object) => self.object(object),
             Value::Number(number) if self.cards.is_some() || !self.patterns.is_empty() => {
@@ -232,22 +232,25 @@ impl Credentials {
         }
         let invalid = |error: aho_corasick::BuildError| BadPattern::Invalid { number: 0, reason: error.to_string() };
         let signs = AhoCorasick::builder().ascii_case_insensitive(true).build(signs).map_err(invalid)?;
-        let name = |names: &str| compile(&format!("(?i)(?:{names})$"), 0);
-        let (secret_name, token_name) = (name(credentials::SECRETS)?, name(credentials::TOKENS)?);
-        Ok(Self { signs, wakes, rules, secret_name, token_name })
+        let [secret_name, token_name, token_list] = credentials::whole_names().map(|name| compile(&name, 0));
+        let (secret_name, token_name, token_list) = (secret_name?, token_name?, token_list?);
+        Ok(Self { signs, wakes, rules, secret_name, token_name, token_list })
+    }
+
+    /// The rules that may apply, as bits.
+    fn awake(&self, text: &str) -> u32 {
+        let signs = self.signs.find_overlapping_iter(text.as_bytes());
+        signs.fold(0, |awake, found| awake | self.wakes[found.pattern().as_usize()])
     }
 
     fn find(&self, text: &str, ranges: &mut Vec<Range<usize>>) {
-        let mut awake = 0;
-        for found in self.signs.find_overlapping_iter(text.as_bytes()) {
-            awake |= self.wakes[found.pattern().as_usize()];
-        }
+        let awake = self.awake(text);
         let mut left = lists::MOST_IN_VAIN;
         for (at, regex) in self.rules.iter().enumerate() {
             let mut from = if awake & (1 << at) == 0 { text.len() + 1 } else { 0 };
             while let Some(found) = (from <= text.len()).then(|| regex.captures_at(text, from)).flatten() {
                 from = found.get_match().end();
-                let range = credentials::secret(text, &found, &mut left);
+                let Some(range) = credentials::secret(text, &found, &mut left) else { continue };
                 from = from.max(range.end);
                 ranges.push(range);
             }
@@ -260,9 +263,13 @@ impl Credentials {
         self.secret_name.is_match(name) || long() && self.token_name.is_match(name) || whole()
     }
 
+    fn is_list(&self, name: &str, value: &Value) -> bool {
+        value.is_array() && self.token_list.is_match(name)
+    }
+
     /// Also of a name that is a value itself: then a sentence that ends with one is none.
     fn is_secret_of(&self, name: &str, value: &Value) -> bool {
-        !name.contains(char::is_whitespace) && self.is_secret(name, value)
+        name.len() <= arguments::LONGEST_NAME && !name.contains(char::is_whitespace) && self.is_secret(name, value)
     }
 }
 

@@ -10,15 +10,27 @@ use super::{MARK, lists};
 pub(super) const LONG: usize = 12;
 
 /// Names whose values are secret, whatever stands before them: `DB_PASSWORD`, `aws_secret_access_key`.
-pub(super) const SECRETS: &str = concat!(
-    "passwords?|passwd|passphrase|pwd|",
-    "(?:[_-]|db|pg|sql|smtp|ftp|ldap|redis|user|root|admin)pass|secret(?:[_-]?access)?(?:[_-]?key)?|",
-    "(?:private|api|app|application|access|account|encryption|signing)[_-]?key(?:[_-]?id)?|credentials?|",
+const SECRETS: &str = concat!(
+    "(?:passwords?|passwd|passphrases?|pwd|",
+    "(?:[_-]|db|pg|sql|smtp|ftp|ldap|redis|user|root|admin)pass|secrets?(?:[_-]?access)?(?:[_-]?keys?)?|",
+    "(?:private|api|app|application|access|account|encryption|signing|auth|subscription|master|shared|storage)",
+    "[_-]?keys?(?:[_-]?id)?|credentials?|",
     "(?:access|auth|refresh|session|security|id|api|bearer|bot|csrf|hf|github)[_-]?token|",
-    "x-amz-(?:signature|credential)|authorization|cookie"
+    "x-amz-(?:signature|credential)|authorization|cookies?)"
 );
 /// Names whose values are secret when they are long.
-pub(super) const TOKENS: &str = "token";
+const TOKENS: &str = "token";
+/// What may follow a name and says which of them it is: `SECRET_KEY_BASE`, `DB_PASSWORD_PROD`, `API_KEY_2`. Not what makes
+/// it the name of something else: `secret_name`, `password_file`, `password_reset_url`.
+const WHICH: &str = concat!(
+    "(?:[_-]?(?:[0-9]{1,3}|old|new|prev|previous|current|prod|production|prd|staging|stage|stg|dev|development|test|qa|uat|",
+    "live|sandbox|local|backup|primary|secondary|base|value|hash|base64|b64|plain)){0,2}"
+);
+
+/// Whole names: of [`SECRETS`], of [`TOKENS`], and of lists of tokens.
+pub(super) fn whole_names() -> [String; 3] {
+    [SECRETS, TOKENS, "tokens?"].map(|names| format!("(?i){names}{WHICH}$"))
+}
 
 /// Names whose values are secret when they are texts, and nothing stands before them: tests pass, too.
 pub(super) const WHOLE: &str = "pass";
@@ -45,28 +57,44 @@ pub(super) struct Known {
     pub(super) pattern: &'static str,
 }
 
-/// Where the secret is in what a rule found. `left` is what [`lists::closed`] may look at in vain.
-pub(super) fn secret(text: &str, found: &Captures<'_>, left: &mut usize) -> Range<usize> {
+/// Where the secret is in what a rule found, if it is one. `left` is what [`lists::closed`] may look at in vain.
+pub(super) fn secret(text: &str, found: &Captures<'_>, left: &mut usize) -> Option<Range<usize>> {
     let whole = found.get_match();
     let first = |names: &[&str]| names.iter().find_map(|name| found.name(name));
     let start = first(&["A", "B", "C", "D", "E", "before"]).map_or(whole.start(), |group| group.end());
     let bracket = whole.end().saturating_sub(1);
-    if found.name("list").is_some() {
-        return start..lists::closed(text, bracket, left).unwrap_or_else(|| lists::line(text, bracket));
+    if found.name("list").or(found.name("tokens")).is_some() {
+        let end = lists::closed(text, bracket, left).unwrap_or_else(|| lists::line(text, bracket));
+        let is_secret = found.name("tokens").is_none() || holds_opaque(&text[start..end]);
+        return is_secret.then_some(start..end);
     }
     if found.name("call").is_some() {
         let line = &text[..lists::line(text, bracket)];
-        return start..lists::closed(line, bracket, left).unwrap_or_else(|| lists::word(text, bracket));
+        return Some(start..lists::closed(line, bracket, left).unwrap_or_else(|| lists::word(text, bracket)));
     }
     let end = first(&["a", "b", "c", "d", "e"]).map_or(whole.end(), |group| group.start());
-    start..end
+    Some(start..end)
+}
+
+/// Whether a list of tokens has credentials in it, and no objects.
+fn holds_opaque(list: &str) -> bool {
+    let mut words = list.split(|c: char| c.is_whitespace() || "\"'\\<>&,;:=()[]".contains(c));
+    !list.contains('{') && words.any(is_opaque)
+}
+
+/// Whether it looks made by chance: models have tokens too, and those are words or numbers.
+pub(super) fn is_opaque(text: &str) -> bool {
+    text.len() >= LONG
+        && !text.contains(char::is_whitespace)
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 pub(super) fn with_names(pattern: &str) -> String {
     debug_assert!(!pattern.contains(MARK), "the mark is found by no rule of its own");
     pattern
-        .replace("SECRETS", SECRETS)
-        .replace("TOKENS", TOKENS)
+        .replace("SECRETS", &format!("{SECRETS}{WHICH}"))
+        .replace("TOKENS", &format!("{TOKENS}{WHICH}"))
         .replace("WHOLE", WHOLE)
         .replace("VALUE", VALUE)
         .replace("QUOTED", QUOTED)
@@ -152,6 +180,44 @@ pub(super) const KNOWN: &[Known] = &[
         signs: &["curl"],
         pattern: r#"(?i)(?P<before>\bcurl\b[^\r\n]*?[\s"'](?:-[a-z]*u|--(?:proxy-)?user)(?:[\s"',=]|\\+["'])*[^\s:"'\\]+:)[^\s"'\\]+"#,
     },
+    // The same of those that take a password alone. `mysql -p x` asks for one, and x is a database.
+    Known {
+        signs: &["mysql", "mariadb"],
+        pattern: concat!(
+            r#"(?P<before>\b(?:mysql(?:dump|admin|import|show|check|pump)?|mariadb(?:-[a-z]+)?)(?:[\s"'\\,][^\r\n]*?)?[\s"']-p["']?)"#,
+            r#"[^\s"'\\,\])}][^\s"'\\]*"#
+        ),
+    },
+    Known {
+        signs: &[
+            "sshpass",
+            "redis-cli",
+            "docker",
+            "podman",
+            "nerdctl",
+            "buildah",
+            "skopeo",
+            "helm",
+            "az login",
+            "oc login",
+        ],
+        pattern: concat!(
+            r#"(?P<before>\b(?:sshpass\b[^\r\n]*?[\s"']-p|redis-cli\b[^\r\n]*?[\s"']-a|"#,
+            r#"(?:docker|podman|nerdctl|buildah|skopeo|helm|az|oc)\b[^\r\n]*?\blogin\b[^\r\n]*?[\s"']-p)"#,
+            r#"(?:[\s"',=]|\\+["'])*)[^\s"'\\,=][^\s"'\\]*"#
+        ),
+    },
+    // In addresses, also where JSON escapes the ampersand: <https://learn.microsoft.com/en-us/rest/api/storageservices/create-service-sas>,
+    // <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-canned-policy.html>
+    Known {
+        signs: &["sig=", "signature="],
+        pattern: r#"(?i)(?P<before>(?:[?&;]|\\u0026)[\w-]*sig(?:nature)?=)[^\s&"'<>\\]{16,}"#,
+    },
+    // An environment variable in capitals; `PASS=12` is a count of tests.
+    Known {
+        signs: &["pass="],
+        pattern: r#"(?s)(?P<before>(?:^|[\s;"'`,(\[{]|\\[nrt])PASS=)(?:QUOTED|[^\s"'\\]*[^\s"'\\0-9.,;:%][^\s"'\\]*)"#,
+    },
     // `password: x`, `"password": "x"`, `{'password': 'x'}`, `\"password\": \"x\"`, `PASSWORD=x`, `("password", "x")`, and
     // `"name": "PASSWORD", "value": "x"`.
     Known {
@@ -171,6 +237,10 @@ pub(super) const KNOWN: &[Known] = &[
             r#"(?is)(?P<before>(?:TOKENS)(?:\\*["']\s*(?:=>|[:=,])|\s*(?:=>|:=|[:=]))SPACE(?:[bru]?\\*["'])?)"#,
             r#"[^\s"'\\<>&,;]{12,}"#
         ),
+    },
+    Known {
+        signs: &["tokens"],
+        pattern: r#"(?is)(?P<before>tokens(?:\\*["']\s*(?:=>|[:=,])|\s*(?:=>|:=|[:=]))SPACE)(?P<tokens>[\[(])"#,
     },
     Known { signs: NAMES, pattern: r"(?i)(?P<before><[\w:.-]*(?:SECRETS|TOKENS)>)[^<]+" },
     Known { signs: NAMES, pattern: r"(?i)(?P<before>(?:^|\s)--?[\w-]*(?:SECRETS|TOKENS)\s+)[^\s-][^\s]*" },
