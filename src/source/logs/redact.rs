@@ -8,6 +8,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 mod arguments;
+mod cards;
 mod credentials;
 mod lists;
 mod ranges;
@@ -32,8 +33,6 @@ const LONGEST_PATTERN: usize = 1_000;
 const MOST_PASSES: usize = 8;
 
 const EMAIL: &str = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+";
-/// <https://www.iso.org/standard/70484.html>: 12 to 19 digits; nobody issues fewer than 13.
-const CARD: &str = r"\b[0-9](?:[ -]?[0-9]){12,18}\b";
 
 /// A pattern that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,7 +99,7 @@ impl Redaction {
         Ok(Self {
             credentials: rules.credentials.then(Credentials::new).transpose()?,
             emails: rules.emails.then(|| compile(EMAIL, 0)).transpose()?,
-            cards: rules.cards.then(|| compile(CARD, 0)).transpose()?,
+            cards: rules.cards.then(|| compile(cards::CARD, 0)).transpose()?,
             patterns: rules.patterns.iter().enumerate().map(own).collect::<Result<_, _>>()?,
         })
     }
@@ -127,8 +126,7 @@ impl Redaction {
             ranges::of_pattern(regex, text, &mut ranges);
         }
         if let Some(cards) = &self.cards {
-            let found = cards.find_iter(text).filter(|found| is_card(found.as_str()));
-            ranges.extend(found.map(|found| found.range()));
+            cards::find(cards, text, &mut ranges);
         }
         ranges::marked(text, ranges)
     }
@@ -294,16 +292,4 @@ fn blank(value: &mut Value) -> bool {
             true
         }
     }
-}
-
-/// Luhn's check digit. <https://www.iso.org/standard/70484.html>
-fn is_card(text: &str) -> bool {
-    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(at, digit)| if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit })
-        .sum();
-    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != 0)
 }

@@ -95,6 +95,15 @@ const TOKENS: &[&str] = &[
     "api key ",
     "0123456789abcdef0123456789abcdef",
     "='x'",
+    "('",
+    ")",
+    "password: [",
+    "tokens: [",
+    "a1b2c3d4e5f6g7",
+    "PASS=",
+    "?sig=",
+    "mysql -p",
+    "curl -u a:",
     "x@y.z",
 ];
 

@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::source::logs::redact::MARK;
+use crate::source::logs::tests::START;
 
 #[test]
 fn more_goes_when_it_is_asked_for() {
@@ -69,5 +71,49 @@ fn patterns_have_limits() {
 fn what_holds_nothing_is_not_copied() {
     for text in ["INFO: all is well", "key: value", "password= [redacted]", "", "[redacted][redacted]"] {
         assert!(matches!(redaction().text(text), std::borrow::Cow::Borrowed(same) if same == text), "{text}");
+    }
+}
+
+#[test]
+fn what_nobody_issues_is_no_card() {
+    let redaction = Redaction::new(&Rules { cards: true, ..Rules::default() }).expect("rules");
+    // All of them have the check digit.
+    for text in [
+        "at 1714557600009 and 1714557600017 ms",
+        "1714557600000008 us",
+        "0000000000000000",
+        "5555555555554",
+        "2205000000000009",
+        "3100000000000003",
+        "7000000000000005",
+        "20240501100000",
+        "4111-1111-111",
+    ] {
+        assert_eq!(redaction.text(text), text);
+    }
+    for card in [
+        "4222222222222",
+        "30569309025904",
+        "371449635398431",
+        "3714 496353 98431",
+        "2223003122003222",
+        "5555-5555-5555-4444",
+        "6011111111111117",
+        "4111 1111 1111 1111",
+        "6304000000000000000",
+    ] {
+        assert_eq!(redaction.text(card), MARK, "{card}");
+        let text = format!("1714557600000 {card} 12/27");
+        assert_eq!(redaction.text(&text), "1714557600000 [redacted] 12/27", "{card}");
+    }
+}
+
+/// None of a year's milliseconds that are tried is a card.
+#[test]
+fn times_are_no_cards() {
+    let redaction = Redaction::new(&Rules { cards: true, ..Rules::default() }).expect("rules");
+    for step in 0..10_000 {
+        let text = format!("ts={}", START + step * 3_153_601);
+        assert_eq!(redaction.text(&text), text);
     }
 }
