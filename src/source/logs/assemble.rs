@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ansi;
 use super::seen::key;
-use super::trace::{State, Step, may_begin_key, writer};
+use super::trace::{Key, State, Step, may_begin_key, writer};
 use crate::model::log::Event;
 
 /// Milliseconds between two events of one private key: it is not joined any more then, and is secret all the same.
@@ -56,11 +56,20 @@ struct Open {
 
 impl Open {
     /// What is handed out inside of a private key leaves it open.
-    fn leave_key(&self, keys: &mut BTreeMap<(String, String), i64>) {
-        if self.state == State::Key {
-            keys.insert((self.joined.event.stream.clone(), self.writer.clone()), self.last);
+    fn leave_key(&self, keys: &mut BTreeMap<(String, String), OpenKey>) {
+        if let State::Key(key) = self.state {
+            let open = OpenKey { key, last: self.last };
+            keys.insert((self.joined.event.stream.clone(), self.writer.clone()), open);
         }
     }
+}
+
+/// A private key whose first lines have been handed out.
+#[derive(Debug, Clone, Copy)]
+struct OpenKey {
+    key: Key,
+    /// When its last event was written.
+    last: i64,
 }
 
 /// The events of one group. What is written into one stream by one writer stays in order; what waits for its end is
@@ -70,8 +79,8 @@ pub struct Assembler {
     limits: Limits,
     /// By stream.
     open: BTreeMap<String, Vec<Open>>,
-    /// By stream and writer: when a private key got its last event whose first ones have been handed out.
-    keys: BTreeMap<(String, String), i64>,
+    /// By stream and writer.
+    keys: BTreeMap<(String, String), OpenKey>,
     /// Of all that is open.
     bytes: usize,
 }
@@ -97,8 +106,9 @@ impl Assembler {
             event = rest;
         }
         let (writer, said) = writer(&event.text);
-        let in_key = self.goes_on_in_key(&event, writer, said);
-        match State::through(in_key.then_some(State::Key), said) {
+        let before = self.goes_on_in_key(&event, writer, said);
+        let in_key = before.is_some();
+        match State::through(before, said) {
             None => done.push(Joined { keys: vec![(event.at, key)], event, error: false, part: 0, in_key }),
             Some(state) => {
                 let (writer, last) = (writer.to_owned(), event.at);
@@ -118,20 +128,28 @@ impl Assembler {
             return;
         }
         let (writer, said) = writer(&event.text);
-        let before = self.goes_on_in_key(event, writer, said).then_some(State::Key);
-        if State::through(before, said) == Some(State::Key) {
-            self.keys.insert((event.stream.clone(), writer.to_owned()), event.at);
+        let before = self.goes_on_in_key(event, writer, said);
+        if let Some(State::Key(key)) = State::through(before, said) {
+            self.keys.insert((event.stream.clone(), writer.to_owned()), OpenKey { key, last: event.at });
         }
     }
 
-    /// Whether an event goes on with a private key of its writer, of which nothing waits any longer.
-    fn goes_on_in_key(&mut self, event: &Event, writer: &str, said: &str) -> bool {
+    /// The private key of its writer that an event goes on with, of which nothing waits any longer. Whatever else comes
+    /// leaves it open.
+    fn goes_on_in_key(&mut self, event: &Event, writer: &str, said: &str) -> Option<State> {
         if self.keys.is_empty() {
-            return false;
+            return None;
         }
-        let last = self.keys.remove(&(event.stream.clone(), writer.to_owned()));
-        last.is_some_and(|last| event.at.saturating_sub(last) <= KEY_GAP)
-            && State::Key.step(said.lines().next().unwrap_or_default()) != Step::Other
+        let place = (event.stream.clone(), writer.to_owned());
+        let open = self.keys.get_mut(&place)?;
+        let is_over = event.at.saturating_sub(open.last) > KEY_GAP;
+        let state = State::Key(open.key);
+        if !is_over && state.step(said.lines().next().unwrap_or_default()) == Step::Other {
+            open.key.interrupted = true;
+            return None;
+        }
+        self.keys.remove(&place);
+        (!is_over).then_some(state)
     }
 
     /// Adds the event to what it belongs to, or gives it back.
@@ -142,7 +160,13 @@ impl Assembler {
         let open = &mut opens[at];
         let in_time = event.at.saturating_sub(open.last) <= self.limits.gap;
         let first = said.lines().next().unwrap_or_default();
-        let belongs = in_time && open.state.step(first) != Step::Other;
+        // What an error has been told in between is not to take a line of the key for its details.
+        let is_of_key = !matches!(open.state, State::Key(_))
+            && !self.keys.is_empty()
+            && self.keys.get(&(event.stream.clone(), writer.to_owned())).is_some_and(|open| {
+                event.at.saturating_sub(open.last) <= KEY_GAP && State::Key(open.key).step(first) != Step::Other
+            });
+        let belongs = in_time && !is_of_key && open.state.step(first) != Step::Other;
         let next = if belongs { State::through(Some(open.state), said) } else { None };
         let mut rest = None;
         if belongs {
@@ -156,7 +180,8 @@ impl Assembler {
             } else {
                 self.bytes += event.text.len();
                 self.bytes -= open.joined.event.text.len();
-                let (error, part, in_key) = (open.joined.error, open.joined.part + 1, open.state == State::Key);
+                let (error, part, in_key) =
+                    (open.joined.error, open.joined.part + 1, matches!(open.state, State::Key(_)));
                 let next = Joined { keys: vec![(event.at, key)], event, error, part, in_key };
                 done.push(std::mem::replace(&mut open.joined, next));
             }
@@ -171,7 +196,7 @@ impl Assembler {
             if opens.is_empty() {
                 self.open.retain(|_, opens| !opens.is_empty());
             }
-            if !in_time {
+            if rest.is_some() {
                 closed.leave_key(&mut self.keys);
             }
             done.push(closed.joined);
@@ -189,7 +214,7 @@ impl Assembler {
     /// Hands out whatever got its last event before `before` (Unix milliseconds), in the order of streams.
     pub fn flush(&mut self, before: i64, done: &mut Vec<Joined>) {
         self.hand_out(|open| open.last < before, done);
-        self.keys.retain(|_, last| before.saturating_sub(*last) <= KEY_GAP);
+        self.keys.retain(|_, open| before.saturating_sub(open.last) <= KEY_GAP);
     }
 
     /// Hands out everything, in the order of streams.
@@ -217,5 +242,5 @@ impl Assembler {
 }
 
 fn alone(event: Event, key: u64, state: State) -> Joined {
-    Joined { keys: vec![(event.at, key)], event, error: state != State::Key, part: 0, in_key: false }
+    Joined { keys: vec![(event.at, key)], event, error: !matches!(state, State::Key(_)), part: 0, in_key: false }
 }

@@ -13,8 +13,8 @@ const WRITER_WITHIN: usize = 120;
 static KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("-----BEGIN "));
 static WORKER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" W-"));
 
-/// Longest line of a key's body, in bytes: the standards have 64 and 76. A line that follows a prefix is known by its
-/// length alone, and has the shortest that a full line has.
+/// Longest line of a key's body, in bytes: the standards have 64 and 76. A line that follows another prefix than
+/// the first line does is known by its length alone, and has the shortest that a full line has.
 const LONGEST_OF_KEY: usize = 100;
 const FULL_OF_KEY: usize = 64;
 /// <https://www.rfc-editor.org/rfc/rfc1421#section-4.6>, <https://www.rfc-editor.org/rfc/rfc9580#section-6.2.2>
@@ -41,7 +41,16 @@ pub enum State {
     /// That another one follows was told: its traceback.
     Chained,
     /// Inside of a private key: what can be its body, up to its end.
-    Key,
+    Key(Key),
+}
+
+/// A private key that is printed line by line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Words before its first line, such as a time and a level: its other lines have as many.
+    pub words: usize,
+    /// Whether something else has come in between: then a word alone is none of its lines any more.
+    pub interrupted: bool,
 }
 
 /// What a line is to those before it.
@@ -59,8 +68,8 @@ impl State {
     /// What begins with a line; none when it stands for itself.
     #[must_use]
     pub fn begun_by(line: &str) -> Option<Self> {
-        if begins_key(line) {
-            return Some(Self::Key);
+        if let Some(key) = begun_key(line) {
+            return Some(Self::Key(key));
         }
         if is_traceback(line) {
             return Some(Self::Frames);
@@ -75,15 +84,15 @@ impl State {
     /// What a line is after those that led here.
     #[must_use]
     pub fn step(self, line: &str) -> Step {
-        if self == Self::Key {
+        if let Self::Key(key) = self {
             return match line {
                 _ if line.contains("-----END ") => Step::Last,
-                _ if is_in_key(line) => Step::More(Self::Key),
+                _ if key.has(line) => Step::More(self),
                 _ => Step::Other,
             };
         }
-        if begins_key(line) {
-            return Step::More(Self::Key);
+        if let Some(key) = begun_key(line) {
+            return Step::More(Self::Key(key));
         }
         if is_traceback(line) {
             let follows = matches!(self, Self::Error | Self::Chained);
@@ -117,23 +126,46 @@ pub(super) fn may_begin_key(text: &str) -> bool {
     KEY.find(text.as_bytes()).is_some()
 }
 
-fn begins_key(line: &str) -> bool {
-    let Some(at) = KEY.find(line.as_bytes()) else { return false };
+fn begun_key(line: &str) -> Option<Key> {
+    let at = KEY.find(line.as_bytes())?;
     let rest = &line[at..];
-    rest.contains("PRIVATE KEY") && !rest.contains("-----END ")
+    // What touches it, such as a quotation mark, is no word before it.
+    let before = line[..at].trim_end_matches(|c: char| !c.is_whitespace());
+    let key = Key { words: before.split_whitespace().count(), interrupted: false };
+    (rest.contains("PRIVATE KEY") && !rest.contains("-----END ")).then_some(key)
 }
 
-/// Whether the body of a key can have a line. Anything else is none of it: else whoever prints the first line of a key
-/// hides what comes after it.
-fn is_in_key(line: &str) -> bool {
-    let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',');
-    let line = line.trim_matches(around).trim_end_matches("\\n").trim_end_matches("\\r");
-    let is_base64 = |text: &str| {
-        text.len() <= LONGEST_OF_KEY
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
-    };
-    let after_prefix = || line.rsplit(' ').next().is_some_and(|word| word.len() >= FULL_OF_KEY && is_base64(word));
-    is_base64(line) || HEADERS_OF_KEY.iter().any(|header| line.starts_with(header)) || after_prefix()
+impl Key {
+    /// Whether its body can have a line. Anything else is none of it: else whoever prints the first line of a key hides
+    /// what comes after it.
+    fn has(self, line: &str) -> bool {
+        let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',');
+        let line = line.trim_matches(around).trim_end_matches("\\n").trim_end_matches("\\r");
+        let after_words =
+            (0..self.words).try_fold(line, |rest, _| Some(rest.split_once(char::is_whitespace)?.1.trim_start()));
+        let after_words = after_words.map(|rest| rest.trim_start_matches(around)).filter(|rest| !rest.is_empty());
+        if self.interrupted {
+            return [Some(line), after_words].into_iter().flatten().any(|text| is_base64(text) && is_no_word(text));
+        }
+        let is_full = |word: &str| word.len() >= FULL_OF_KEY && is_base64(word) && is_no_word(word);
+        let after_any = || line.rsplit(' ').next().is_some_and(is_full);
+        is_base64(line)
+            || after_words.is_some_and(is_base64)
+            || HEADERS_OF_KEY.iter().any(|header| line.starts_with(header))
+            || after_any()
+    }
+}
+
+fn is_base64(text: &str) -> bool {
+    text.len() <= LONGEST_OF_KEY && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+}
+
+/// Of base64: a full line, which no digest in hexadecimal digits is, or a short one with its padding.
+fn is_no_word(text: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
+    let is_full = text.len() >= FULL_OF_KEY && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    let is_padded = text.len().is_multiple_of(4) && text.ends_with('=') && !text.starts_with('=');
+    is_full || is_padded
 }
 
 /// Also that of a group: `  + Exception Group Traceback (most recent call last):`.

@@ -332,3 +332,53 @@ fn items_of_lists_go_by_what_is_before_them() {
         "tokens": ["word", "[redacted]", 12, ["internationalization"]], "max_tokens": [12]});
     assert_eq!(serde_json::Value::Object(reading.line.attributes), attributes);
 }
+
+/// What is told of lines of one stream, each of which is handed out before the next when `slowly`.
+fn told(lines: &[&str], slowly: bool) -> Vec<String> {
+    let mut assembler = Assembler::new(Limits::default());
+    let mut done = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        assembler.push(event(number, "s", line), &mut done);
+        if slowly {
+            assembler.flush_all(&mut done);
+        }
+    }
+    assembler.flush_all(&mut done);
+    done.into_iter().map(|joined| read(joined, &origin(), redaction()).line.message).collect()
+}
+
+#[test]
+fn a_line_in_between_does_not_end_a_key() {
+    let body = "MIIEowIBAAKCAQEAvR+q0hTq/8K".repeat(3)[..64].to_owned();
+    let indented = format!("  {body}");
+    let digest = format!("sha256 {}", "0123456789abcdef".repeat(4));
+    let [begin, end] = ["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"];
+    for slowly in [false, true] {
+        for other in ["INFO: GET /health", &digest, "ERROR: no", "  more of it"] {
+            let out = told(&[begin, &body, other, &indented, other, &body, "c2hvcnQ=", end, &body], slowly);
+            let [shown, bodies] =
+                [other.trim(), "MIIE"].map(|text| out.iter().filter(|line| line.contains(text)).count());
+            assert_eq!((shown, bodies), (2, 1), "{slowly} {other} {out:?}");
+            assert_eq!(out.last(), Some(&body), "after its end: {out:?}");
+        }
+        let out = told(&[begin, "INFO: up", "ok", &body, "done", "INFO: then", &digest], slowly);
+        assert_eq!(out, ["[redacted]", "INFO: up", "ok", "[redacted]", "done", "INFO: then", &digest]);
+    }
+}
+
+#[test]
+fn a_key_behind_a_prefix_is_secret_to_its_end() {
+    let body = "MIIEowIBAAKCAQEAvR+q0hTq/8K".repeat(3)[..64].to_owned();
+    let lines = ["-----BEGIN PRIVATE KEY-----", &body, "c2hvcnQ=", "c2hvcnQ", "-----END PRIVATE KEY-----"];
+    for prefix in ["2026-01-01 DEBUG ", "2026-01-01T00:00:00Z  app[1] DEBUG:\t", "x "] {
+        let lines = lines.map(|line| format!("{prefix}{line}"));
+        let lines: Vec<&str> = lines.iter().map(String::as_str).chain(["2026-01-01 INFO then it went on"]).collect();
+        for slowly in [false, true] {
+            let out = told(&lines, slowly);
+            assert!(!out.iter().any(|line| line.contains("c2hvcnQ") || line.contains("MIIE")), "{out:?}");
+            assert!(out.last().is_some_and(|line| line.ends_with("then it went on")), "{out:?}");
+        }
+    }
+    let out = told(&["2026-01-01 DEBUG -----BEGIN PRIVATE KEY-----", "2026-01-01 DEBUG two words"], false);
+    assert_eq!(out[1], "2026-01-01 DEBUG two words");
+}
