@@ -134,7 +134,7 @@ impl Jobs {
         let mut failure: Option<String> = None;
         for (number, part) in parts.iter().enumerate() {
             if failure.is_some() {
-                followed.following.settle(collected, part, |_| false);
+                self.leave_out(&followed.following.settle(collected, part, |_| false));
                 continue;
             }
             let delivery = self.deliver_lines(&collected.lines[part.lines.clone()]).await;
@@ -149,6 +149,10 @@ impl Jobs {
             }
         }
         done.uncounted += collected.items();
+        let mut counted = Ok(());
+        if failure.is_none() && done.uncounted >= COUNT_AFTER {
+            counted = self.bring_counts(followed, done).await;
+        }
         let news = followed.following.commit(collected);
         let now = self.clock.now();
         if news || now - followed.saved_at >= SAVE_EVERY {
@@ -161,8 +165,7 @@ impl Jobs {
         }
         match failure {
             Some(message) => Err(of_datadog(Some(message))),
-            None if done.uncounted >= COUNT_AFTER => self.bring_counts(followed, done).await,
-            None => Ok(()),
+            None => counted,
         }
     }
 
@@ -183,9 +186,7 @@ impl Jobs {
         followed.following.counted();
         Ok(())
     }
-}
 
-impl Jobs {
     /// Sends lines, and counts what became of them.
     async fn deliver_lines(&self, lines: &[Line]) -> Delivery {
         let delivery = logs::deliver(&self.datadog, &self.settings.datadog, &self.clock, lines).await;

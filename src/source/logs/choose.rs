@@ -213,13 +213,6 @@ impl Account {
         (if is_error { Verdict::Kept } else { Verdict::OverCap }, crossing)
     }
 
-    /// Takes back a line of `bytes` that has not been sent after all.
-    pub fn give_back(&mut self, pipeline: &str, bytes: u64) {
-        if let Some(sent) = self.bytes.get_mut(pipeline) {
-            *sent = sent.saturating_sub(bytes);
-        }
-    }
-
     /// What a pipeline sent on the day of its last line, in bytes.
     #[must_use]
     pub fn sent(&self, pipeline: &str) -> u64 {

@@ -4,8 +4,8 @@
 //! follow     which groups there are
 //!   -> collect   pages of those whose turn it is, as lines
 //!   -> settle    what Datadog has taken; the rest is read again
-//!   -> series    counts of the minutes that have changed
 //!   -> commit    positions move on; save the checkpoint
+//!   -> series    counts of the minutes that have changed: until they have arrived, their minutes stay open
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::choose::{Account, Rules, Verdict};
+use super::choose::{Account, Crossing, Rules, Verdict};
 use super::counts::{self, Tally};
 use super::group::Group;
 use super::reader::{Item, Policy, Position, Reader};
@@ -39,7 +39,7 @@ const MAX_AGE: i64 = 18 * 3_600_000 - 300_000;
 pub struct Checkpoint {
     /// By the name of the group.
     groups: BTreeMap<String, Position>,
-    /// What pipelines have sent today, by [`Group::ceiling_key`].
+    /// What pipelines have sent today, by [`Group::ceiling_key`]: what is settled of it.
     sent: Account,
     /// Stages of whose failures nothing is told before an instant, Unix milliseconds.
     #[serde(default)]
@@ -63,6 +63,8 @@ pub struct Following {
 #[derive(Debug)]
 struct Followed {
     group: Group,
+    /// [`Group::ceiling_key`].
+    ceiling: String,
     reader: Reader,
     /// What the last look found.
     found: Option<Found>,
@@ -87,6 +89,10 @@ pub struct Collected {
     pub remarks: Vec<Remark>,
     /// What ended it: no group can be read at the moment.
     pub failed: Option<AwsError>,
+    /// What pipelines will have sent when all of it is settled.
+    sent: Account,
+    /// When it began, Unix milliseconds.
+    at: i64,
 }
 
 /// What somebody should know, of one group or one pipeline.
@@ -133,11 +139,12 @@ impl Following {
         }
         let mut before = std::mem::take(&mut self.groups);
         for group in groups {
-            let name = group.name.clone();
-            let followed = match before.remove(&name) {
-                Some(followed) => Followed { group, ..followed },
-                None => Followed { group, reader: Reader::new(self.positions.remove(&name), now), found: None },
+            let (name, ceiling) = (group.name.clone(), group.ceiling_key());
+            let (reader, found) = match before.remove(&name) {
+                Some(Followed { reader, found, .. }) => (reader, found),
+                None => (Reader::new(self.positions.remove(&name), now), None),
             };
+            let followed = Followed { group, ceiling, reader, found };
             self.groups.insert(name, followed);
         }
         let left = before.into_iter().map(|(name, followed)| (name, followed.reader.position().clone()));
@@ -190,7 +197,7 @@ impl Following {
     /// Looks at the groups whose turn it is, a page each, until there is a body's worth of lines, a second or so has passed,
     /// or nobody is due. `now` tells the time in Unix milliseconds.
     pub async fn collect(&mut self, aws: &Aws, now: impl Fn() -> i64) -> Collected {
-        let mut collected = Collected::default();
+        let mut collected = self.begin(now());
         while collected.looks < MOST_LOOKS && collected.lines.len() < MOST_LINES && collected.failed.is_none() {
             let at = now();
             let Some(name) = self.schedule.next(at).map(str::to_owned) else { break };
@@ -216,6 +223,10 @@ impl Following {
             }
         }
         collected
+    }
+
+    fn begin(&self, at: i64) -> Collected {
+        Collected { sent: self.sent.clone(), at, ..Collected::default() }
     }
 
     /// One page of one group.
@@ -255,12 +266,12 @@ impl Following {
                 };
             }
         };
-        self.take(name, page, is_behind, at, collected)
+        self.take(name, page, is_behind, collected)
     }
 
     /// What is new on a page. `is_behind` says that there is more to read after its window.
-    fn take(&mut self, name: &str, page: EventPage, is_behind: bool, at: i64, collected: &mut Collected) -> Found {
-        let Some(Followed { group, reader, .. }) = self.groups.get_mut(name) else { return Found::Missing };
+    fn take(&mut self, name: &str, page: EventPage, is_behind: bool, collected: &mut Collected) -> Found {
+        let Some(Followed { group, ceiling, reader, .. }) = self.groups.get_mut(name) else { return Found::Missing };
         collected.pages += 1;
         collected.groups.insert(name.to_owned());
         let (more, is_empty) = (page.next.is_some() || is_behind, page.events.is_empty());
@@ -270,30 +281,10 @@ impl Following {
             (false, true) => Found::Silence,
             (false, false) => Found::Events,
         };
-        let ceiling = group.ceiling_key();
         for item in items {
-            self.add(name, &ceiling, item, at, collected);
+            collected.add(name, ceiling, item, self.policy.rules.daily_bytes);
         }
         found
-    }
-
-    fn add(&mut self, name: &str, ceiling: &str, mut item: Item, at: i64, collected: &mut Collected) {
-        if item.verdict == Verdict::Kept {
-            let cap = self.policy.rules.daily_bytes;
-            let (verdict, crossing) = self.sent.take(ceiling, item.bytes as u64, item.is_error, cap, at / 1_000);
-            item.verdict = verdict;
-            if let Some(crossing) = crossing {
-                collected.remarks.push(Remark::OverCap { pipeline: crossing.pipeline, cap: crossing.cap });
-            }
-        }
-        let start = collected.lines.len();
-        if item.verdict == Verdict::Kept {
-            collected.lines.append(&mut item.lines);
-        } else {
-            item.lines.clear();
-        }
-        let range = start..collected.lines.len();
-        collected.items.push((name.to_owned(), item, range));
     }
 
     /// Whether `settled` says of each line of a part that it need not be sent again. What is not settled is read again.
@@ -314,10 +305,10 @@ impl Following {
                 if item.verdict != Verdict::Kept {
                     *left_out.entry(item.verdict).or_default() += 1;
                 }
-            } else {
-                if item.verdict == Verdict::Kept {
-                    self.sent.give_back(&followed.group.ceiling_key(), item.bytes as u64);
+                if matches!(item.verdict, Verdict::Kept | Verdict::OverCap) {
+                    take(&mut self.sent, &followed.ceiling, item, self.policy.rules.daily_bytes, collected.at);
                 }
+            } else {
                 behind.insert(name);
             }
         }
@@ -391,7 +382,30 @@ pub struct Part {
     pub lines: Range<usize>,
 }
 
+/// Takes an item into an account of what pipelines send.
+fn take(sent: &mut Account, ceiling: &str, item: &Item, cap: Option<u64>, at: i64) -> (Verdict, Option<Crossing>) {
+    sent.take(ceiling, item.bytes as u64, item.is_error, cap, at / 1_000)
+}
+
 impl Collected {
+    fn add(&mut self, name: &str, ceiling: &str, mut item: Item, cap: Option<u64>) {
+        if item.verdict == Verdict::Kept {
+            let (verdict, crossing) = take(&mut self.sent, ceiling, &item, cap, self.at);
+            item.verdict = verdict;
+            if let Some(crossing) = crossing {
+                self.remarks.push(Remark::OverCap { pipeline: crossing.pipeline, cap: crossing.cap });
+            }
+        }
+        let start = self.lines.len();
+        if item.verdict == Verdict::Kept {
+            self.lines.append(&mut item.lines);
+        } else {
+            item.lines.clear();
+        }
+        let range = start..self.lines.len();
+        self.items.push((name.to_owned(), item, range));
+    }
+
     /// What was collected, about a body's worth of lines at a time.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {

@@ -31,9 +31,9 @@ fn collect(following: &mut Following, kept: usize) -> Collected {
     following.groups.get_mut(&name).map(|followed| followed.reader.window(at).clone());
     let text = |number: usize| if number.is_multiple_of(2) { "INFO: x" } else { "WARN: x" };
     let events = (0..2 * kept).map(|number| event(&number.to_string(), START, START, text(number))).collect();
-    let mut collected = Collected::default();
+    let mut collected = following.begin(at);
     following.under_way.insert(name.clone());
-    following.take(&name, EventPage { events, next: None }, false, at, &mut collected);
+    following.take(&name, EventPage { events, next: None }, false, &mut collected);
     collected
 }
 
@@ -63,15 +63,21 @@ fn what_is_left_out_is_told_once_however_often_it_is_read() {
 
 #[test]
 fn a_ceiling_is_for_what_was_sent_and_not_for_what_was_tried() {
-    let mut following = following(Some(1_000));
+    let line = "WARN: x".len() as u64;
+    let mut following = following(Some(4 * line));
     for _ in 0..100 {
         let collected = collect(&mut following, 10);
-        assert_eq!(collected.lines.len(), 10);
+        assert_eq!(collected.lines.len(), 4);
         following.settle(&collected, &collected.parts()[0], |_| false);
+        assert_eq!(following.sent.sent(&group().ceiling_key()), 0);
     }
     let collected = collect(&mut following, 10);
-    following.settle(&collected, &collected.parts()[0], |line| line < 4);
-    assert_eq!(following.sent.sent(&group().ceiling_key()), 4 * "WARN: x".len() as u64);
+    following.settle(&collected, &collected.parts()[0], |line| line < 3);
+    assert_eq!(following.sent.sent(&group().ceiling_key()), 3 * line);
+    let collected = collect(&mut following, 10);
+    assert_eq!(collected.lines.len(), 1);
+    following.settle(&collected, &collected.parts()[0], |_| true);
+    assert_eq!(following.sent.sent(&group().ceiling_key()), 4 * line + 1, "above it from now on");
 }
 
 proptest! {
