@@ -18,7 +18,7 @@ use crate::model::catalogue::{Metric, Target, Tier};
 use crate::model::pipeline::Pipeline;
 use crate::model::resource::EndpointKind;
 use crate::source::discover::{Epoch, Inventory};
-use crate::source::logs::group::{counted, groups};
+use crate::source::logs::group::{Group, counted, groups};
 use crate::source::logs::schedule::requests_per_hour;
 use crate::source::logs::volume;
 use crate::source::metrics::budget::{Demands, Fit, add, demands, fit, of_deployments, of_logs};
@@ -152,7 +152,8 @@ async fn measure(session: &Session, clients: &[Arc<Aws>], inventory: Inventory) 
     let (mut written, mut error) = (None, None);
     if let Some(aws) = aws {
         let found = volume::read(aws, &groups, session.clock.now().timestamp()).await;
-        let of_groups = groups.iter().map(|group| group.pipeline.as_str()).zip(found.of_groups);
+        let ceilings: Vec<String> = groups.iter().map(Group::ceiling_key).collect();
+        let of_groups = ceilings.iter().map(String::as_str).zip(found.of_groups);
         written = Some(volume::total(of_groups, session.settings.logs.daily_bytes));
         error = found.error.map(|error| error.to_string());
     }

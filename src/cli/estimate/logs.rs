@@ -73,7 +73,7 @@ impl Logs {
         let mut rows = vec![row("Logs written a day", self.bytes_per_day.map(bytes), String::new())];
         if let Some(cap) = settings.logs.daily_bytes {
             let sent = self.sent_bytes_per_day.map(|sent| format!("at most {}", bytes(sent)));
-            rows.push(row("Logs sent a day", sent, format!("{} a pipeline", bytes(cap))));
+            rows.push(row("Logs sent a day", sent, format!("{} a pipeline and account", bytes(cap))));
         }
         // Which lines a ceiling leaves out is not known, and so not how long they are.
         let how = if settings.logs.daily_bytes.is_some() { "about" } else { "at most" };

@@ -125,7 +125,7 @@ fn of_answers(both: &[Answer], end: i64) -> Option<Volume> {
     (bytes.complete && events.complete).then(|| mean(&bytes.points, &events.points, end))
 }
 
-/// The sum of groups. `cap` is what a pipeline may send of them, in bytes a day.
+/// The sum of groups, each with its [`Group::ceiling_key`]. `cap` is what those of one key may send, in bytes a day.
 #[must_use]
 pub fn total<'a>(groups: impl IntoIterator<Item = (&'a str, Option<Volume>)>, cap: Option<u64>) -> Total {
     let mut total = Total::default();
