@@ -25,6 +25,7 @@ pub mod ids;
 pub mod json;
 pub mod lambda;
 pub mod level;
+mod open_keys;
 pub mod read;
 pub mod reader;
 pub mod redact;

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::ansi;
+use super::open_keys::OpenKeys;
 use super::seen::key;
-use super::trace::{Key, State, Step, may_begin_key, writer};
+use super::trace::{State, Step, may_begin_key, writer};
 use crate::model::log::Event;
-
-/// Milliseconds between two events of one private key: it is not joined any more then, and is secret all the same.
-const KEY_GAP: i64 = 600_000;
 
 /// How much may become one, and how much may wait for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,20 +54,11 @@ struct Open {
 
 impl Open {
     /// What is handed out inside of a private key leaves it open.
-    fn leave_key(&self, keys: &mut BTreeMap<(String, String), OpenKey>) {
+    fn leave_key(&self, keys: &mut OpenKeys) {
         if let State::Key(key) = self.state {
-            let open = OpenKey { key, last: self.last };
-            keys.insert((self.joined.event.stream.clone(), self.writer.clone()), open);
+            keys.leave(&self.joined.event.stream, &self.writer, key, self.last);
         }
     }
-}
-
-/// A private key whose first lines have been handed out.
-#[derive(Debug, Clone, Copy)]
-struct OpenKey {
-    key: Key,
-    /// When its last event was written.
-    last: i64,
 }
 
 /// The events of one group. What is written into one stream by one writer stays in order; what waits for its end is
@@ -79,8 +68,7 @@ pub struct Assembler {
     limits: Limits,
     /// By stream.
     open: BTreeMap<String, Vec<Open>>,
-    /// By stream and writer.
-    keys: BTreeMap<(String, String), OpenKey>,
+    keys: OpenKeys,
     /// Of all that is open.
     bytes: usize,
 }
@@ -106,7 +94,7 @@ impl Assembler {
             event = rest;
         }
         let (writer, said) = writer(&event.text);
-        let before = self.goes_on_in_key(&event, writer, said);
+        let before = self.keys.take(&event, writer, said);
         let in_key = before.is_some();
         match State::through(before, said) {
             None => done.push(Joined { keys: vec![(event.at, key)], event, error: false, part: 0, in_key }),
@@ -128,28 +116,10 @@ impl Assembler {
             return;
         }
         let (writer, said) = writer(&event.text);
-        let before = self.goes_on_in_key(event, writer, said);
+        let before = self.keys.take(event, writer, said);
         if let Some(State::Key(key)) = State::through(before, said) {
-            self.keys.insert((event.stream.clone(), writer.to_owned()), OpenKey { key, last: event.at });
+            self.keys.leave(&event.stream, writer, key, event.at);
         }
-    }
-
-    /// The private key of its writer that an event goes on with, of which nothing waits any longer. Whatever else comes
-    /// leaves it open.
-    fn goes_on_in_key(&mut self, event: &Event, writer: &str, said: &str) -> Option<State> {
-        if self.keys.is_empty() {
-            return None;
-        }
-        let place = (event.stream.clone(), writer.to_owned());
-        let open = self.keys.get_mut(&place)?;
-        let is_over = event.at.saturating_sub(open.last) > KEY_GAP;
-        let state = State::Key(open.key);
-        if !is_over && state.step(said.lines().next().unwrap_or_default()) == Step::Other {
-            open.key.interrupted = true;
-            return None;
-        }
-        self.keys.remove(&place);
-        (!is_over).then_some(state)
     }
 
     /// Adds the event to what it belongs to, or gives it back.
@@ -161,11 +131,7 @@ impl Assembler {
         let in_time = event.at.saturating_sub(open.last) <= self.limits.gap;
         let first = said.lines().next().unwrap_or_default();
         // What an error has been told in between is not to take a line of the key for its details.
-        let is_of_key = !matches!(open.state, State::Key(_))
-            && !self.keys.is_empty()
-            && self.keys.get(&(event.stream.clone(), writer.to_owned())).is_some_and(|open| {
-                event.at.saturating_sub(open.last) <= KEY_GAP && State::Key(open.key).step(first) != Step::Other
-            });
+        let is_of_key = !matches!(open.state, State::Key(_)) && self.keys.have(&event, writer, said);
         let belongs = in_time && !is_of_key && open.state.step(first) != Step::Other;
         let next = if belongs { State::through(Some(open.state), said) } else { None };
         let mut rest = None;
@@ -214,7 +180,7 @@ impl Assembler {
     /// Hands out whatever got its last event before `before` (Unix milliseconds), in the order of streams.
     pub fn flush(&mut self, before: i64, done: &mut Vec<Joined>) {
         self.hand_out(|open| open.last < before, done);
-        self.keys.retain(|_, open| before.saturating_sub(open.last) <= KEY_GAP);
+        self.keys.forget(before);
     }
 
     /// Hands out everything, in the order of streams.
